@@ -1,0 +1,37 @@
+# `make demo` and `make test` work on a fresh machine with any Python >= 3.11; PYTHON=... chooses which.
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.PHONY: demo test lint clean
+.DELETE_ON_ERROR:
+
+demo: .venv/installed
+	.venv/bin/python scripts/train.py --name demo --preset demo
+	.venv/bin/python scripts/evaluate.py runs/demo
+	.venv/bin/python scripts/export.py runs/demo saved_models/demo --overwrite
+
+test: .venv/installed-dev
+	.venv/bin/python -m pytest
+	KERAS_BACKEND=jax .venv/bin/python -m pytest tests/gates tests/layers
+
+lint: .venv/installed-dev
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] + ". Use make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(PIP) install --upgrade pip
+	touch $@
+
+.venv/installed: .venv/python pyproject.toml constraints.txt
+	$(PIP) install --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,169 @@
+"""The field's standard encoders and decoders, with or without gates."""
+
+import keras
+
+from sparsevae import gates
+from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
+from sparsevae.models.sparse_vae import SparseVAE
+
+PLACES = ("both", "encoder", "decoder")
+
+
+class _Layers:
+    """Makes the dense and convolutional layers of one network, each with a gate of its own.
+
+    Names are `PART_KIND_NUMBER`; seeds of kernels and gates follow from `seed` and the order.
+    """
+
+    def __init__(self, part, gate, seed, kernel_regularizer):
+        self.part, self.gate, self.seed = part, gate, seed
+        self.kernel_regularizer = kernel_regularizer
+        self.n_made = 0
+
+    def dense(self, units, name=None, **kwargs):
+        return self._make("dense", (GatedDense, keras.layers.Dense), units, name=name, **kwargs)
+
+    def conv(self, filters, size):
+        classes = (GatedConv2D, keras.layers.Conv2D)
+        return self._make("conv", classes, filters, size, strides=2, padding="same")
+
+    def deconv(self, filters, activation="relu"):
+        classes = (GatedConv2DTranspose, keras.layers.Conv2DTranspose)
+        return self._make(
+            "deconv", classes, filters, 4, strides=2, padding="same", activation=activation
+        )
+
+    def _make(self, kind, classes, *args, name=None, activation="relu", **kwargs):
+        self.n_made += 1
+        seed = self.seed + self.n_made
+        gated, stock = classes
+        kwargs |= {
+            "name": f"{self.part}_{name or f'{kind}_{self.n_made}'}",
+            "activation": activation,
+            "kernel_initializer": keras.initializers.GlorotUniform(seed),
+            "kernel_regularizer": self.kernel_regularizer,
+        }
+        if self.gate is None:
+            return stock(*args, **kwargs)
+        if isinstance(self.gate, gates.Gate):
+            return gated(*args, gate=self.gate.fresh(seed), **kwargs)
+        return gated(*args, gate=gates.get(self.gate, seed=seed), **kwargs)
+
+
+def _networks(gate, where, seed, kernel_regularizer):
+    if where not in PLACES:
+        raise ValueError(f"`where` must be one of {PLACES}. Received: where={where!r}")
+    return (
+        _Layers("encoder", gate if where != "decoder" else None, 1000 * seed, kernel_regularizer),
+        _Layers("decoder", gate if where != "encoder" else None, 1000 * seed + 500, kernel_regularizer),
+    )
+
+
+def _check_sizes(image_shape, latent_dim, multiple):
+    sizes = tuple(image_shape)
+    if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise ValueError(
+            "`image_shape` must be (height, width, channels), three integers above 0. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    if sizes[0] % multiple or sizes[1] % multiple:
+        raise ValueError(
+            f"conv_vae halves images four times: height and width must be multiples of {multiple}. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    if not (isinstance(latent_dim, int) and latent_dim > 0):
+        raise ValueError(
+            f"`latent_dim` must be an integer above 0. Received: latent_dim={latent_dim!r}"
+        )
+
+
+def conv_vae(
+    image_shape: tuple[int, int, int],
+    latent_dim: int = 10,
+    *,
+    gate=None,
+    where: str = "both",
+    seed: int = 0,
+    kernel_regularizer=None,
+    **kwargs,
+) -> SparseVAE:
+    """The convolutional VAE of the field's large studies, 690,517 parameters for 64 x 64 x 1.
+
+    Encoder: conv 32 k4, 32 k4, 64 k2, 64 k2 (all stride 2), dense 256, dense latent_dim twice.
+    Decoder: dense 256, dense 1024, deconv 64, 32, 32, channels (all k4, stride 2). ReLU.
+
+    Args:
+        image_shape: `(height, width, channels)`; height and width multiples of 16.
+        latent_dim: Number of latents.
+        gate: Name of a gate, an unbuilt `Gate` to copy for each layer, or None for stock layers.
+        where: `"both"`, `"encoder"` or `"decoder"`: the networks that get gates.
+        seed: Integer; fixes initial weights, gates and the noise of training.
+        kernel_regularizer: Keras regularizer of every kernel; the naive baseline is
+            `keras.regularizers.L1`.
+        **kwargs: Passed on to `SparseVAE`: objective, likelihood, control.
+
+    Raises:
+        ValueError: for a shape, size or name that does not fit.
+
+    References:
+        Locatello et al. 2019, Challenging Common Assumptions, appendix I, 1811.12359.
+    """
+    _check_sizes(image_shape, latent_dim, multiple=16)
+    enc, dec = _networks(gate, where, seed, kernel_regularizer)
+    height, width, channels = image_shape
+    images = x = keras.Input(image_shape, name="images")
+    for filters, size in ((32, 4), (32, 4), (64, 2), (64, 2)):
+        x = enc.conv(filters, size)(x)
+    x = enc.dense(256)(keras.layers.Flatten(name="encoder_flatten")(x))
+    encoder = keras.Model(images, _heads(enc, latent_dim, x), name="encoder")
+
+    z = x = keras.Input((latent_dim,), name="z")
+    x = dec.dense(height // 16 * (width // 16) * 64)(dec.dense(256)(x))
+    x = keras.layers.Reshape((height // 16, width // 16, 64), name="decoder_reshape")(x)
+    for filters in (64, 32, 32):
+        x = dec.deconv(filters)(x)
+    decoder = keras.Model(z, dec.deconv(channels, activation=None)(x), name="decoder")
+    return SparseVAE(encoder, decoder, seed=seed, **kwargs)
+
+
+def mlp_vae(
+    image_shape: tuple[int, int, int],
+    latent_dim: int = 10,
+    *,
+    gate=None,
+    where: str = "both",
+    seed: int = 0,
+    kernel_regularizer=None,
+    hidden: int = 1200,
+    **kwargs,
+) -> SparseVAE:
+    """The fully connected VAE: encoder 1200-1200 ReLU, decoder 3 x 1200 tanh.
+
+    Arguments and errors as for `conv_vae`, any height and width; `hidden` is the layers' width.
+
+    References:
+        Higgins et al. 2017, beta-VAE, table 1; Locatello et al. 2019, appendix I, 1811.12359.
+    """
+    _check_sizes(image_shape, latent_dim, multiple=1)
+    enc, dec = _networks(gate, where, seed, kernel_regularizer)
+    images = keras.Input(image_shape, name="images")
+    x = keras.layers.Flatten(name="encoder_flatten")(images)
+    for _ in range(2):
+        x = enc.dense(hidden)(x)
+    encoder = keras.Model(images, _heads(enc, latent_dim, x), name="encoder")
+
+    z = x = keras.Input((latent_dim,), name="z")
+    for _ in range(3):
+        x = dec.dense(hidden, activation="tanh")(x)
+    height, width, channels = image_shape
+    x = dec.dense(height * width * channels, activation=None)(x)
+    x = keras.layers.Reshape(image_shape, name="decoder_reshape")(x)
+    return SparseVAE(encoder, keras.Model(z, x, name="decoder"), seed=seed, **kwargs)
+
+
+def _heads(enc, latent_dim, x):
+    """Mean and log variance, in float32 under any policy: codes in bfloat16 would be coarse."""
+    return [
+        enc.dense(latent_dim, name=name, activation=None, dtype="float32")(x)
+        for name in ("z_mean", "z_log_var")
+    ]

@@ -1,0 +1,11 @@
+"""Pictures.
+
+In: finished arrays and tables. Out: matplotlib figures, which the caller saves; pyplot is not used.
+May import: numpy, pandas, matplotlib.
+"""
+
+from sparsevae.plots.masks import masks
+from sparsevae.plots.mosaic import reconstructions, traversals
+from sparsevae.plots.training import history
+
+__all__ = ["history", "masks", "reconstructions", "traversals"]

@@ -1,0 +1,153 @@
+"""Images side by side: reconstructions and traversals, each as one mosaic on one pair of axes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sparsevae.plots.style import FAINT, INK
+
+_INCHES = 0.72  # side of one picture
+_INACTIVE_KL = 0.01  # nats
+
+
+def reconstructions(
+    images: np.ndarray, reconstructions: np.ndarray, *, max_columns: int = 12
+) -> Figure:
+    """Images in a row, each above its reconstruction; long rows wrap.
+
+    Args:
+        images: Array `(n, height, width, channels)`, uint8 0 to 255 or float in [0, 1]; 1 or 3
+            channels.
+        reconstructions: The same shape, uint8 or float by itself.
+        max_columns: Pictures in a row, at least 1.
+
+    Returns:
+        Figure with one axes.
+
+    Raises:
+        TypeError: if an array is neither uint8 nor float.
+        ValueError: if a shape or a value is out of bounds, or the shapes differ.
+    """
+    images = _unit_images("images", images, ndim=4)
+    reconstructions = _unit_images("reconstructions", reconstructions, ndim=4)
+    if images.shape != reconstructions.shape:
+        raise ValueError(
+            "`reconstructions` must have the shape of `images`. "
+            f"Received: {reconstructions.shape} for {images.shape}"
+        )
+    if not max_columns >= 1:
+        raise ValueError(f"`max_columns` must be at least 1. Received: max_columns={max_columns!r}")
+    n_columns = min(len(images), max_columns)
+    n_pairs = -(-len(images) // n_columns)
+    blank = np.ones((n_pairs * n_columns - len(images), *images.shape[1:]))
+    pairs = [
+        np.concatenate([a, blank]).reshape(n_pairs, n_columns, *images.shape[1:])
+        for a in (images, reconstructions)
+    ]
+    rows = np.stack(pairs, axis=1).reshape(2 * n_pairs, n_columns, *images.shape[1:])
+    figure, axes, (tops, _) = _mosaic(rows, gap_after=2)
+    axes.set_yticks(tops, ["image", "reconstruction"] * n_pairs, color=INK)
+    axes.set_xticks([])
+    return figure
+
+
+def traversals(
+    traversals: np.ndarray,
+    values: np.ndarray,
+    kl_per_latent: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """One row per latent: what the decoder shows while that latent moves and the others rest.
+
+    Rows stand in order of falling KL when it is given, as latents otherwise; rows of latents with
+    a KL below 0.01 nats are labelled in grey.
+
+    Args:
+        traversals: Array `(latent_dim, n_steps, height, width, channels)`, uint8 0 to 255 or float
+            in [0, 1]; 1 or 3 channels.
+        values: Float array `(n_steps,)`, what the latent is set to in each column.
+        kl_per_latent: Float array `(latent_dim,)` in nats, 0 or above.
+        names: Names of the latents, `latent_dim` of them; z0, z1, ... by default.
+
+    Returns:
+        Figure with one axes.
+
+    Raises:
+        TypeError: if `traversals` is neither uint8 nor float.
+        ValueError: if a shape or a value is out of bounds.
+    """
+    traversals = _unit_images("traversals", traversals, ndim=5)
+    latent_dim, n_steps = traversals.shape[:2]
+    names = [f"z{i}" for i in range(latent_dim)] if names is None else list(names)
+    values = np.asarray(values, dtype=np.float64)
+    _check_length("values", values, n_steps)
+    _check_length("names", np.array(names), latent_dim)
+    order, labels, active = range(latent_dim), names, np.ones(latent_dim, dtype=bool)
+    if kl_per_latent is not None:
+        kl = np.asarray(kl_per_latent, dtype=np.float64)
+        _check_length("kl_per_latent", kl, latent_dim)
+        if not (kl >= 0).all():
+            raise ValueError(f"`kl_per_latent` must be 0 or above. Received: {kl.tolist()}")
+        order = np.argsort(-kl, kind="stable")
+        labels = [f"{name}  KL {value:.1f}" for name, value in zip(names, kl, strict=True)]
+        active = kl >= _INACTIVE_KL
+    figure, axes, (tops, lefts) = _mosaic(traversals[order], gap_after=1)
+    axes.set_yticks(tops, [labels[i] for i in order])
+    for label, i in zip(axes.get_yticklabels(), order, strict=True):
+        label.set_color(INK if active[i] else FAINT)
+    axes.set_xticks(lefts, [f"{value:+.1f}" if value else "0" for value in values], color=INK)
+    axes.set_xlabel("value of the latent", color=INK)
+    return figure
+
+
+def _unit_images(name: str, images: np.ndarray, ndim: int) -> np.ndarray:
+    """Images as float64 in [0, 1] with 3 channels, or an error that names the argument."""
+    images = np.asarray(images)
+    if images.ndim != ndim or 0 in images.shape or images.shape[-1] not in (1, 3):
+        axes = "(latent_dim, n_steps, " if ndim == 5 else "(n, "
+        raise ValueError(
+            f"`{name}` must be a non-empty array {axes}height, width, channels) with 1 or 3 "
+            f"channels. Received: shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        images = images / 255
+    elif images.dtype.kind != "f":
+        raise TypeError(f"`{name}` must be uint8 or float. Received: dtype={images.dtype}")
+    if not (images.min() >= 0 and images.max() <= 1):  # written so that NaN fails too
+        raise ValueError(
+            f"`{name}` must lie in [0, 1] as floats. Received: {images.min()} to {images.max()}"
+        )
+    return np.broadcast_to(images, (*images.shape[:-1], 3)).astype(np.float64)
+
+
+def _check_length(name: str, values: np.ndarray, length: int) -> None:
+    if values.shape != (length,):
+        raise ValueError(f"`{name}` must have shape ({length},). Received: shape {values.shape}")
+
+
+def _mosaic(rows: np.ndarray, gap_after: int) -> tuple[Figure, Axes, tuple[np.ndarray, np.ndarray]]:
+    """Figure of pictures `(n_rows, n_columns, height, width, 3)` with white gaps between them.
+
+    Returns the figure, its axes, and the centers of rows and columns in data units. The gap is
+    wider after every `gap_after` rows.
+    """
+    n_rows, n_columns, height, width, _ = rows.shape
+    gap = max(1, round(0.04 * max(height, width)))
+    wide = gap if gap_after == 1 else 4 * gap
+    row = np.arange(n_rows)
+    tops = row * (height + gap) + row // gap_after * (wide - gap)
+    lefts = np.arange(n_columns) * (width + gap)
+    canvas = np.ones((tops[-1] + height, lefts[-1] + width, 3))
+    for i, top in enumerate(tops):
+        for j, left in enumerate(lefts):
+            canvas[top : top + height, left : left + width] = rows[i, j]
+    scale = _INCHES / max(height, width)
+    size = (canvas.shape[1] * scale + 1.6, canvas.shape[0] * scale + 0.7)
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(canvas)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=9)
+    return figure, axes, (tops + (height - 1) / 2, lefts + (width - 1) / 2)

@@ -1,0 +1,96 @@
+"""The record of one run, and many of them as one table."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sparsevae.records.files import read_json, write_json
+
+FILE_NAME = "record.json"
+
+
+def write_record(folder: str | Path, record: dict[str, Any]) -> None:
+    """Writes the record of a run, last of all its files: from then on the run is complete.
+
+    Args:
+        folder: Folder of the run; made if missing.
+        record: Nested dict with string keys, of values that `write_json` takes.
+
+    Raises:
+        TypeError: if `record` is not a dict or holds what JSON cannot.
+        OSError: as `atomic_file`.
+    """
+    if not isinstance(record, dict):
+        raise TypeError(f"`record` must be a dict. Received: {type(record).__name__}")
+    write_json(Path(folder, FILE_NAME), record)
+
+
+def read_record(folder: str | Path) -> dict[str, Any]:
+    """The record of a complete run.
+
+    Args:
+        folder: Folder of the run.
+
+    Returns:
+        Nested dict as written, with lists for arrays and None for NaN and infinities.
+
+    Raises:
+        FileNotFoundError: if the run is not complete or not there.
+        ValueError: if the record is damaged; the message names the file.
+    """
+    if not is_complete(folder):
+        state = "a run that is not complete" if Path(folder).is_dir() else "no folder"
+        raise FileNotFoundError(
+            f"`folder` must hold {FILE_NAME}, which a run writes last. Received: {folder}, {state}"
+        )
+    record = read_json(Path(folder, FILE_NAME))
+    if not isinstance(record, dict):
+        raise ValueError(
+            f"{FILE_NAME} must hold a dict. Received: {type(record).__name__} in {folder}"
+        )
+    return record
+
+
+def is_complete(folder: str | Path) -> bool:
+    """Whether the run in `folder` has finished: its record is there."""
+    return Path(folder, FILE_NAME).is_file()
+
+
+def read_records(parent: str | Path) -> pd.DataFrame:
+    """Table of the complete runs directly under a folder; runs without a record are left out.
+
+    Args:
+        parent: Folder of run folders, such as `runs`.
+
+    Returns:
+        DataFrame, one row per run in the order of the folder names, which are the index `run`.
+        Nested dicts become columns such as `scores.mig`; lists stay lists; null becomes NaN.
+        No rows if no run is complete.
+
+    Raises:
+        FileNotFoundError: if `parent` is not a folder.
+        ValueError: if a record is damaged, or two of its entries get the same column.
+    """
+    parent = Path(parent)
+    if not parent.is_dir():
+        raise FileNotFoundError(f"`parent` must be a folder of runs. Received: {parent}")
+    folders = [f for f in sorted(parent.iterdir()) if f.name[0] != "." and is_complete(f)]
+    rows = [_flat(read_record(folder), folder.name) for folder in folders]
+    return pd.DataFrame(rows, index=pd.Index([f.name for f in folders], name="run", dtype=object))
+
+
+def _flat(record: dict[str, Any], run: str) -> dict[str, Any]:
+    """Nested dicts as one dict with dotted keys."""
+    row: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            items = {f"{key}.{name}": item for name, item in _flat(value, run).items()}
+        else:
+            items = {key: float("nan") if value is None else value}
+        if clash := row.keys() & items.keys():
+            raise ValueError(
+                f"A record must not name a column twice. Received: {sorted(clash)} in {run}"
+            )
+        row |= items
+    return row

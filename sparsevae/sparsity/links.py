@@ -1,0 +1,82 @@
+"""Densities and prices over all gated layers of a model."""
+
+import difflib
+import math
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import ops
+
+from sparsevae.layers import GatedLayer
+
+WEIGHTINGS = ("layers", "links", "parameters", "flops")
+
+
+def gated_layers(model: keras.Model) -> list[GatedLayer]:
+    """All gated layers of a model, nested ones too, in the order of the graph."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, GatedLayer)]
+
+
+def check_weighting(weighting: str) -> str:
+    """The argument, if it is one of `WEIGHTINGS`; else a ValueError that lists them."""
+    if weighting not in WEIGHTINGS:
+        near = difflib.get_close_matches(str(weighting), WEIGHTINGS, n=1)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        raise ValueError(f"`weighting` must be one of {WEIGHTINGS}. Received: {weighting!r}.{hint}")
+    return weighting
+
+
+def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
+    """What each layer's mean counts for in a mean over the model; sums to 1.
+
+    `"layers"`: all the same. Else in proportion to what the layer holds: `"links"` (gates),
+    `"parameters"` (kernel weights), `"flops"` (multiplications for one observation).
+
+    Raises:
+        ValueError: for `"flops"` where a layer's image size is unknown.
+    """
+    if check_weighting(weighting) == "layers":
+        return [1 / len(layers)] * len(layers)
+    totals = []
+    for layer in layers:
+        per_link = {
+            "links": 1,
+            "parameters": layer.parameters_per_link,
+            "flops": layer.multiplications_per_link,
+        }[weighting]
+        if per_link is None:
+            raise ValueError(
+                'weighting="flops" needs the image size of every gated layer. '
+                f"Received: a model whose layer {layer.name!r} takes images of any size"
+            )
+        totals.append(per_link * math.prod(layer.gate.mask_shape))
+    return [total / sum(totals) for total in totals]
+
+
+def weighted_mean(layers: Sequence[GatedLayer], weighting: str, of: Callable):
+    """Mean over the model of `of(layer)`, a tensor with one entry for each link; scalar."""
+    weights = layer_weights(layers, weighting)
+    means = [ops.mean(ops.cast(of(layer), "float32")) for layer in layers]
+    return sum(weight * mean for weight, mean in zip(weights, means, strict=True))
+
+
+def share_of_links(layers: Sequence[GatedLayer], of: Callable):
+    """Share of all links for which `of(layer)`, booleans for each link, is true; in [0, 1]."""
+    counts = [ops.sum(ops.cast(of(layer), "float32")) for layer in layers]
+    return sum(counts) / sum(math.prod(layer.gate.mask_shape) for layer in layers)
+
+
+def layer_densities(model: keras.Model) -> dict:
+    """Share of links that the test rule leaves open, in [0, 1], by name of gated layer."""
+    return {
+        layer.name: ops.mean(ops.cast(layer.gate.support(), "float32"))
+        for layer in gated_layers(model)
+    }
+
+
+def masks(model: keras.Model) -> dict:
+    """Mask of the test rule, float32 array `(in_channels, out_channels)`, by name of gated layer."""
+    return {
+        layer.name: ops.convert_to_numpy(layer.gate.mask(training=False))
+        for layer in gated_layers(model)
+    }
