@@ -57,16 +57,15 @@ def _check_order(archive: ZipFile, factor_space: FactorSpace) -> None:
 def _read_images(archive: ZipFile, n_images: int) -> np.ndarray:
     height, width, _ = IMAGE_SHAPE
     packed = np.empty((n_images, height * width // 8), np.uint8)
-    highest = 0
-    start = 0
+    on = start = 0
     # The bar appears only when reading takes longer than two seconds.
     with tqdm(total=n_images, desc="Reading dSprites", unit=" images", delay=2) as bar:
         for images in read_rows(archive, "imgs", (n_images, height, width), np.uint8, _ROWS):
-            highest = max(highest, images.max())
-            if highest not in (0, 1, 255) or not np.isin(images, (0, highest)).all():
+            on = on or images.max()
+            if on not in (0, 1, 255) or not np.isin(images, (0, on)).all():
                 raise DataFileError(
-                    f"{archive.filename}: imgs holds other values than {{0, 1}} or {{0, 255}} "
-                    f"in images {start} ... {start + len(images) - 1}"
+                    f"{archive.filename}: imgs holds values other than {{0, 1}} or {{0, 255}}, "
+                    f"found in images {start} ... {start + len(images) - 1}"
                 )
             packed[start : start + len(images)] = np.packbits(images.reshape(len(images), -1), 1)
             start += len(images)

@@ -84,40 +84,43 @@ class FactorSpace:
             )
         return np.ravel_multi_index(tuple(factors.T.astype(np.int64)), self.sizes)
 
-    def factors(self, index: np.ndarray) -> np.ndarray:
+    def factors(self, indices: np.ndarray) -> np.ndarray:
         """Combination of each number: the inverse of `index`.
 
         Args:
-            index: Integer array `(n,)`, values in 0 ... len - 1.
+            indices: Integer array `(n,)`, values in 0 ... len - 1.
 
         Returns:
             int64 array `(n, n_factors)`.
 
         Raises:
-            TypeError: if `index` does not hold integers.
+            TypeError: if `indices` does not hold integers.
             ValueError: if it is not one-dimensional or a value is out of range.
         """
-        return np.stack(np.unravel_index(self.checked(index), self.sizes), axis=1)
+        return np.stack(np.unravel_index(self.checked(indices), self.sizes), axis=1)
 
-    def checked(self, index: np.ndarray) -> np.ndarray:
-        """`index` as int64 array `(n,)`, if every value lies in 0 ... len - 1.
+    def checked(self, indices: np.ndarray) -> np.ndarray:
+        """`indices` as int64 array `(n,)`, if every value lies in 0 ... len - 1.
 
         Raises:
-            TypeError: if `index` does not hold integers.
+            TypeError: if `indices` does not hold integers.
             ValueError: if it is not one-dimensional or a value is out of range.
         """
-        index = _integers("indices", index)
-        if index.ndim != 1:
-            raise ValueError(f"`indices` must have shape (n,). Received: shape {index.shape}")
-        if index.size and not (index.min() >= 0 and index.max() < len(self)):
-            wrong = index[(index < 0) | (index >= len(self))][0]
-            raise ValueError(f"`indices` must lie in 0 ... {len(self) - 1}. Received: {wrong}")
-        return index.astype(np.int64)
+        indices = _integers("indices", indices)
+        if indices.ndim != 1:
+            raise ValueError(f"`indices` must have shape (n,). Received: shape {indices.shape}")
+        wrong = np.flatnonzero((indices < 0) | (indices >= len(self)))
+        if len(wrong):
+            raise ValueError(
+                f"`indices` must lie in 0 ... {len(self) - 1}. "
+                f"Received: {indices[wrong[0]]} at position {wrong[0]}"
+            )
+        return indices.astype(np.int64)
 
     def sample(
         self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
     ) -> np.ndarray:
-        """Independent, uniform combinations. Fixing a factor does not change the draw of the others.
+        """Independent, uniform combinations; fixing a factor does not change the others.
 
         Args:
             n: Number of combinations, at least 1.

@@ -52,9 +52,10 @@ def open_npz(path: Path, keys: tuple[str, ...]) -> Iterator[zipfile.ZipFile]:
     _check_start(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            present = [member.removesuffix(".npy") for member in archive.namelist()]
+            members = archive.namelist()
             for key in keys:
-                if key not in present:
+                if f"{key}.npy" not in members:
+                    present = [member.removesuffix(".npy") for member in members]
                     raise DataFileError(f"{path} lacks {key!r}; it has {present}")
             yield archive
     except DataFileError:

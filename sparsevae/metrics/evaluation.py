@@ -112,15 +112,11 @@ def _encode_in_batches(encode: Callable, images: np.ndarray, batch_size: int) ->
     for start in tqdm(starts, desc="Encoding", unit="batch", leave=False, disable=None):
         batch = images[start : start + batch_size]
         codes = np.asarray(encode(batch))
-        width = batches[0].shape[1] if batches else "latent_dim"
-        if (
-            codes.ndim != 2
-            or len(codes) != len(batch)
-            or width not in ("latent_dim", codes.shape[1])
-        ):
+        expected = (len(batch), *(batches[0].shape[1:] if batches else codes.shape[1:]))
+        if codes.ndim != 2 or codes.shape != expected:
             raise ValueError(
-                f"`encode` must return codes ({len(batch)}, {width}) for {len(batch)} images. "
-                f"Received: shape {codes.shape}"
+                "`encode` must return codes (n_images, latent_dim) of one latent_dim. "
+                f"Received: shape {codes.shape} for {len(batch)} images from image {start} on"
             )
         batches.append(check_codes(codes))
     return np.concatenate(batches)

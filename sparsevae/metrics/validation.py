@@ -63,7 +63,8 @@ def check_factors(factors: np.ndarray) -> np.ndarray:
         )
     if not np.can_cast(factors.dtype, np.float64, casting="same_kind"):
         raise TypeError(f"`factors` must be integers. Received: factors.dtype={factors.dtype}")
-    wrong = ~((factors >= 0) & (factors <= 2**53) & (factors == np.floor(factors)))
+    values = factors.astype(np.float64)
+    wrong = ~((values >= 0) & (values <= 2**53) & (values == np.floor(values)))
     if wrong.any():
         raise ValueError(
             "`factors` must be class indices: whole numbers from 0 to 2**53. "
@@ -92,7 +93,8 @@ def check_codes_and_factors(
         Float codes `(n_samples, latent_dim)` and int64 factors `(n_samples, n_factors)`.
 
     Raises:
-        TypeError, ValueError: as `check_codes` and `check_factors`, and if the sample counts differ.
+        TypeError: as `check_codes` and `check_factors`.
+        ValueError: as `check_codes` and `check_factors`, and if the sample counts differ.
     """
     codes, factors = check_codes(codes), check_factors(factors)
     if len(codes) != len(factors):

@@ -75,13 +75,17 @@ class SparseVAE(keras.Model):
         self.active_threshold = active_threshold
         self.seed = seed
         self.prior = objectives.standard_prior(self.latent_dim)
-        self._gated = gated_layers(self.encoder) + gated_layers(self.decoder)
         self._means = {
             name: keras.metrics.Mean(name)
             for name in ("loss", "elbo", "reconstruction", "kl", "penalty")
         }
         self._active = ActiveLatents(self.latent_dim, active_threshold, name="active_latents")
         self.built = True
+
+    @property
+    def gated_layers(self):
+        """Layers that hold a gate: the encoder's, then the decoder's."""
+        return gated_layers(self.encoder) + gated_layers(self.decoder)
 
     # Use: distributions, codes, samples
 
@@ -151,7 +155,7 @@ class SparseVAE(keras.Model):
         x = to_float(_images_of(data))
         step = tf.convert_to_tensor(self.optimizer.iterations)
         if self.control is not None:
-            self.control.set_phase(self._gated, step)
+            self.control.set_phase(self.gated_layers, step)
         with tf.GradientTape() as tape:
             terms = self._terms(x, training=True, seed=(self.seed, TRAIN, step))
             penalty = tf.add_n([self._price(step), *self.losses])
@@ -184,16 +188,16 @@ class SparseVAE(keras.Model):
         )
 
     def _price(self, step):
-        if self.control is None or not self._gated:
+        if self.control is None or not self.gated_layers:
             return tf.zeros(())
-        return self.control.penalty(self._gated, step)
+        return self.control.penalty(self.gated_layers, step)
 
     def _apply_gradients(self, gradients, weights, step):
         """One optimizer step; fixed gates keep their parameters, whatever momentum they had."""
-        if self.control is None or not self._gated:
+        if self.control is None or not self.gated_layers:
             self.optimizer.apply(gradients, weights)
             return
-        of_gates = {id(w) for layer in self._gated for w in layer.gate.trainable_variables}
+        of_gates = {id(w) for layer in self.gated_layers for w in layer.gate.trainable_variables}
         pairs = list(zip(gradients, weights, strict=True))
         rest = [(g, w) for g, w in pairs if id(w) not in of_gates]
         self.optimizer.build(weights)
@@ -218,11 +222,11 @@ class SparseVAE(keras.Model):
         return self.get_metrics_result()
 
     def _gate_logs(self, step):
-        if not self._gated:
+        if not self.gated_layers:
             return {}
         logs = {
-            "density": share_of_links(self._gated, lambda layer: layer.gate.support()),
-            "undecided": share_of_links(self._gated, lambda layer: layer.gate.undecided()),
+            "density": share_of_links(self.gated_layers, lambda layer: layer.gate.support()),
+            "undecided": share_of_links(self.gated_layers, lambda layer: layer.gate.undecided()),
         }
         logs |= {f"density/{name}": d for name, d in layer_densities(self).items()}
         if self.control is not None:

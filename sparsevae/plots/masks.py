@@ -49,7 +49,7 @@ def masks(masks: Mapping[str, np.ndarray], *, n_columns: int = 5) -> Figure:
     for axes in grid.flat[len(checked) :]:
         axes.remove()
     ticks = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1]
-    bar = figure.colorbar(panels[0], ax=grid, ticks=ticks, shrink=0.8, aspect=35)
+    bar = figure.colorbar(panels[0], ax=figure.axes, ticks=ticks, shrink=0.8, aspect=35)
     bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
     bar.set_label("mask: 0 closed, 1 open", color=INK)
     bar.outline.set_linewidth(0.5)

@@ -1,5 +1,6 @@
 """The course of one training run, or of several on top of each other."""
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -172,7 +173,7 @@ def _spans(run: pd.DataFrame) -> list[tuple[str, float, float]]:
         phase[run["learning"].ffill().to_numpy(dtype=float)[1:] == 0] = "gates fixed"
     cuts = np.flatnonzero(phase[1:] != phase[:-1]) + 1
     edges = [0, *cuts, len(phase)]
-    spans = zip(edges, edges[1:], strict=False)
+    spans = itertools.pairwise(edges)
     return [(phase[a], step[a], step[b]) for a, b in spans if a < b and phase[a]]
 
 

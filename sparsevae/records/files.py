@@ -194,11 +194,12 @@ def _put_in_place(temporary: Path, path: Path) -> None:
         os.rename(temporary, path)
         return
     aside = _beside(path, "replaced")
-    os.rename(path, aside)
     try:
+        os.rename(path, aside)
         os.rename(temporary, path)
     except BaseException:
-        os.rename(aside, path)
+        if aside.exists() and not path.exists():
+            os.rename(aside, path)
         raise
     _remove(aside)
 

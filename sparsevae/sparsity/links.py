@@ -12,9 +12,12 @@ from sparsevae.layers import GatedLayer
 WEIGHTINGS = ("layers", "links", "parameters", "flops")
 
 
-def gated_layers(model: keras.Model) -> list[GatedLayer]:
-    """All gated layers of a model, nested ones too, in the order of the graph."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, GatedLayer)]
+def gated_layers(model: keras.layers.Layer) -> list[GatedLayer]:
+    """All gated layers of a model, nested ones too, in the model's own order."""
+    if isinstance(model, GatedLayer):
+        return [model]
+    inner = model.layers if isinstance(model, keras.Model) else model._layers
+    return [found for layer in inner for found in gated_layers(layer)]
 
 
 def check_weighting(weighting: str) -> str:

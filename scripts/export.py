@@ -1,0 +1,32 @@
+"""Export a run: `python scripts/export.py runs/first saved_models/first`."""
+
+import dataclasses
+from pathlib import Path
+
+import tyro
+from command import main
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Write the model of a complete run as a SavedModel that needs TensorFlow only."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder."""
+    to: tyro.conf.Positional[Path]
+    """Folder to write; whole or not there at all."""
+    overwrite: bool = False
+    """Replace the folder if it exists."""
+
+
+def export() -> None:
+    """Parses, exports, prints where."""
+    arguments = tyro.cli(Arguments, description=__doc__)
+    from sparsevae.study.scoring import export_run
+
+    folder = export_run(arguments.run, arguments.to, arguments.overwrite)
+    print(f"Encoder: {folder} (sv.export.load, or any TensorFlow: see card.json)")
+
+
+if __name__ == "__main__":
+    main(export)

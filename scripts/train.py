@@ -1,0 +1,33 @@
+"""Train one VAE: `python scripts/train.py --name first --gate hard_concrete --strength 300`."""
+
+import dataclasses
+
+import tyro
+from command import main
+
+from sparsevae.study import RunSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Train, score and picture one VAE. The same command again goes on where it stopped."""
+
+    settings: tyro.conf.OmitArgPrefixes[RunSettings]
+    runs: str = "runs"
+    """Folder that holds the run folders."""
+    tensorboard: bool = False
+    """Write TensorBoard logs into the run folder."""
+
+
+def train() -> None:
+    """Parses, runs, prints the record."""
+    arguments = tyro.cli(Arguments, description=__doc__)
+    from sparsevae.study.run import run  # TensorFlow loads only once the arguments are right
+    from sparsevae.study.summary import summary
+
+    record = run(arguments.settings, arguments.runs, arguments.tensorboard)
+    print(summary(record, f"{arguments.runs}/{arguments.settings.name}"))
+
+
+if __name__ == "__main__":
+    main(train)

@@ -1,0 +1,124 @@
+"""Callbacks of a long run: progress, history, checkpoints, and a stop that loses nothing."""
+
+import math
+import signal
+import time
+from pathlib import Path
+
+import keras
+import pandas as pd
+from tqdm.auto import tqdm
+
+from sparsevae.models.checkpoints import checkpoint_path, checkpoints, save_state
+from sparsevae.records import atomic_file
+
+
+class DivergedError(RuntimeError):
+    """Training went to NaN or infinity."""
+
+
+class Progress(keras.callbacks.Callback):
+    """A bar over all steps of the run with rate, time left, ELBO and density.
+
+    Args:
+        n_steps: Steps of the whole run; the bar begins at the optimizer's step.
+    """
+
+    def __init__(self, n_steps: int):
+        super().__init__()
+        self.n_steps = n_steps
+        self._bar = None
+
+    def on_train_begin(self, logs=None):
+        step = int(self.model.optimizer.iterations)
+        self._bar = tqdm(total=self.n_steps, initial=step, unit="step", dynamic_ncols=True)
+        self._shown = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() - self._shown < 1:
+            return
+        self._shown = time.monotonic()
+        shown = {name: f"{float(logs[name]):.3g}" for name in ("elbo", "density") if name in logs}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(int(self.model.optimizer.iterations) - self._bar.n)
+
+    def on_train_end(self, logs=None):
+        self._bar.update(int(self.model.optimizer.iterations) - self._bar.n)
+        self._bar.close()
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes a checkpoint and the history after every epoch; stops cleanly on SIGINT and SIGTERM.
+
+    A signal ends the run after the step in progress, with a checkpoint of exactly that step, by
+    `KeyboardInterrupt`. A loss that is NaN or infinite ends it with `DivergedError` and the last
+    good checkpoint kept.
+
+    Args:
+        folder: Run folder; files are `checkpoints/step_*.npz` (the newest two) and `history.csv`.
+    """
+
+    def __init__(self, folder: str | Path):
+        super().__init__()
+        self.folder = Path(folder)
+        self._stop_signal = None
+
+    def on_train_begin(self, logs=None):
+        self._began = time.monotonic()
+        self._rows = _read_history(self.folder, before=int(self.model.optimizer.iterations))
+        self._handlers = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def on_train_end(self, logs=None):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number, frame):
+        self._stop_signal = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % 50 == 0:
+            self._check_finite(logs)
+        if self._stop_signal is not None:
+            self._save(logs)
+            self.on_train_end()
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save(logs)
+
+    def _check_finite(self, logs):
+        if math.isfinite(float(logs["loss"])):
+            return
+        self.on_train_end()
+        kept = list(checkpoints(self.folder / "checkpoints"))
+        last = f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint exists yet"
+        raise DivergedError(
+            f"The loss became {float(logs['loss'])} by step {int(self.model.optimizer.iterations)}; "
+            f"{last}. Lower the learning rate or the sparsity strength"
+        )
+
+    def _save(self, logs):
+        self._check_finite(logs)
+        step = int(self.model.optimizer.iterations)
+        seconds = time.monotonic() - self._began
+        self._began = time.monotonic()
+        row = {"step": step, "seconds": seconds, **{k: float(v) for k, v in logs.items()}}
+        self._rows.append(row)
+        with atomic_file(self.folder / "history.csv") as temporary:
+            pd.DataFrame(self._rows).to_csv(temporary, index=False)
+        folder = self.folder / "checkpoints"
+        save_state(self.model, checkpoint_path(folder, step))
+        for path in list(checkpoints(folder).values())[:-2]:
+            path.unlink()
+
+
+def _read_history(folder, before):
+    """Rows of an earlier part of the run, up to and with step `before`."""
+    path = folder / "history.csv"
+    if not path.exists():
+        return []
+    history = pd.read_csv(path)
+    return history[history["step"] <= before].to_dict("records")

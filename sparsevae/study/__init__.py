@@ -1,0 +1,17 @@
+"""Studies: the journey of one run, and its settings.
+
+In: a `RunSettings`. Out: a record (dict), and the run folder with all that belongs to it.
+May import every room below. `run` loads TensorFlow when it is first used, settings never do.
+"""
+
+import importlib
+
+from sparsevae.study.settings import RunSettings
+
+__all__ = ["RunSettings", "run"]
+
+
+def __getattr__(name):
+    if name == "run":
+        return importlib.import_module("sparsevae.study.run").run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

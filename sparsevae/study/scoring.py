@@ -1,0 +1,53 @@
+"""Work on what a run left behind: scores, exports."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+
+from sparsevae import data as data_sets
+from sparsevae import export, metrics, records
+from sparsevae.models import SparseVAE
+
+
+def load_run(folder: str | Path) -> tuple[SparseVAE, dict]:
+    """Model and record of a complete run.
+
+    Raises:
+        FileNotFoundError: if the run is absent or not complete.
+    """
+    record = records.read_record(folder)
+    return keras.saving.load_model(Path(folder) / "model.keras"), record
+
+
+def score(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) -> dict[str, float]:
+    """Scores a run or an exported model on its data set; writes `scores.json` into the folder.
+
+    Raises:
+        FileNotFoundError: if the folder is neither.
+        ValueError: for an unknown metric.
+    """
+    folder = Path(folder)
+    encode, record = _encoder(folder)
+    settings = record["settings"]
+    data = data_sets.load(settings["data"], settings["data_dir"], record["data_source"])
+    chosen = "all" if tuple(names) == ("all",) else list(names)
+    scores = metrics.evaluate(encode, data, metrics=chosen, seed=seed)
+    records.write_json(folder / "scores.json", scores)
+    return scores
+
+
+def _encoder(folder) -> tuple[Callable, dict]:
+    if (folder / "card.json").exists():
+        encoder = export.load(folder)
+        if "settings" not in encoder.card:
+            raise ValueError(f"{folder}/card.json does not say which data the model was trained on")
+        return encoder.encode, encoder.card
+    vae, record = load_run(folder)
+    return vae.codes, record
+
+
+def export_run(run: str | Path, to: str | Path, overwrite: bool = False) -> Path:
+    """Exports the model of a complete run; see `export.save`."""
+    vae, record = load_run(run)
+    return export.save(vae, to, record=record, overwrite=overwrite)

@@ -1,0 +1,102 @@
+"""All settings of one run, in one place."""
+
+import dataclasses
+import difflib
+import re
+
+NAMES = {
+    "model": ("conv", "mlp"),
+    "gate": ("none", "hard_concrete", "binary", "annealed_sigmoid", "continuous", "l1_weights"),
+    "where": ("both", "encoder", "decoder"),
+    "likelihood": ("bernoulli", "gaussian"),
+    "weighting": ("layers", "links", "parameters", "flops"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "data_source": ("auto", "file", "render"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """One training run. Sizes are counts, fractions are of the run's steps, prices in nats."""
+
+    name: str
+    """Folder of the run, under runs/."""
+    data: str = "dsprites"
+    """Name of the data set."""
+    data_source: str = "auto"
+    """auto (a file if there is one, else rendered), file or render."""
+    data_dir: str | None = None
+    """Folder to look for data files in first."""
+    model: str = "conv"
+    """conv or mlp."""
+    latent_dim: int = 10
+    """Number of latents."""
+    likelihood: str = "bernoulli"
+    """bernoulli or gaussian."""
+    variance: float = 0.5
+    """Pixel variance of the gaussian likelihood."""
+    beta: float = 1.0
+    """Weight of the KL."""
+    gate: str = "hard_concrete"
+    """none, hard_concrete, binary, annealed_sigmoid, continuous, or l1_weights: the baseline."""
+    where: str = "both"
+    """Networks with gates: both, encoder or decoder."""
+    strength: float = 30.0
+    """Sparsity strength, nats from empty to full; for l1_weights nats per unit of |weight|."""
+    weighting: str = "layers"
+    """What a link counts for: layers, links, parameters or flops."""
+    open_until: float = 0.1
+    """Fraction at which the gates begin to learn."""
+    full_at: float = 0.4
+    """Fraction at which the price has risen to the strength."""
+    freeze_at: float = 0.85
+    """Fraction at which the gates are fixed for good."""
+    cut_threshold: float = 0.01
+    """l1_weights: weights smaller than this are cut after training."""
+    n_steps: int = 20_000
+    """Training steps."""
+    batch_size: int = 64
+    """Images per step."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    precision: str = "float32"
+    """float32, mixed_bfloat16 or mixed_float16."""
+    steps_per_execution: int = 1
+    """Steps per call of the compiled function."""
+    checkpoint_every: int = 500
+    """Steps between checkpoints, also between rows of the history."""
+    n_threads: int = 0
+    """CPU threads of TensorFlow; 0 is all cores."""
+    seed: int = 0
+    """Of initial weights, gates, noise and data."""
+
+    def __post_init__(self):
+        for field, names in NAMES.items():
+            _check_name(field, getattr(self, field), names)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ValueError(
+                "`name` must begin with a letter or digit and hold only letters, digits, dots, "
+                f"dashes and underscores. Received: name={self.name!r}"
+            )
+        counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
+        for field in counts:
+            if not getattr(self, field) >= 1:
+                raise ValueError(f"`{field}` must be at least 1. Received: {getattr(self, field)!r}")
+        for field in ("learning_rate", "variance"):
+            if not 0 < getattr(self, field) < float("inf"):
+                raise ValueError(f"`{field}` must be above 0. Received: {getattr(self, field)!r}")
+        for field in ("beta", "strength", "cut_threshold", "n_threads", "seed"):
+            if not 0 <= getattr(self, field) < float("inf"):
+                raise ValueError(f"`{field}` must be at least 0. Received: {getattr(self, field)!r}")
+        if self.checkpoint_every % self.steps_per_execution:
+            raise ValueError(
+                "`checkpoint_every` must be a multiple of `steps_per_execution`. Received: "
+                f"{self.checkpoint_every} and {self.steps_per_execution}"
+            )
+
+
+def _check_name(field, value, names):
+    if value not in names:
+        near = difflib.get_close_matches(str(value), names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"`{field}` must be one of {names}. Received: {value!r}.{hint}")

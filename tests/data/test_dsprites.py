@@ -1,0 +1,167 @@
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparsevae.data import DSprites
+from sparsevae.data.dsprites import render_packed
+
+DATA = DSprites()
+FRAMES = Path(__file__).parents[3] / "shared/reference/data/dsprites_frames.npz"
+SQUARE, ELLIPSE, HEART = range(3)
+
+
+def sweep_factors():
+    """Factors of the 320 frames of the authors' animation, in its order."""
+    scale, orientation, x, y = 1, 2, 3, 4
+    up, down = list(range(32)), list(range(31, -1, -1))
+    grow = [(scale, value) for value in [*range(6), *range(5, -1, -1), *range(6)]]
+    turn = [(orientation, value) for value in range(40)]
+    shrink = [(scale, value) for value in range(5, -1, -1)]
+    move = [(y, v) for v in up] + [(x, v) for v in up] + [(y, v) for v in down]
+    move += [(x, v) for v in down]
+    frames = []
+    for shape in (HEART, ELLIPSE, SQUARE):
+        state = [shape, 0, 0, 0, 0]
+        steps = [*grow, *turn, *move, *shrink] if shape == HEART else None
+        for factor, value in steps or [*grow, *turn, (orientation, 0), *shrink]:
+            state[factor] = value
+            frames.append(tuple(state))
+        if shape != HEART:  # the return to orientation 0 is no frame of its own
+            del frames[-7]
+    return np.array(frames)
+
+
+def test_public_facts():
+    assert DATA.name == "dsprites" and DATA.source == "render"
+    assert DATA.factor_names == ("shape", "scale", "orientation", "posX", "posY")
+    assert DATA.factor_sizes == (3, 6, 40, 32, 32)
+    assert len(DATA) == 737_280 and DATA.image_shape == (64, 64, 1)
+    assert DATA.factor_space.values[0] == (1, 2, 3)
+    assert DATA.factor_space.values[2][-1] == 2 * np.pi
+    assert "737280" in repr(DATA) and "render" in repr(DATA)
+
+
+def test_frames_of_the_animation_are_exact():
+    frames = DATA.observe(sweep_factors()) // 255
+    assert frames.shape == (320, 64, 64, 1)
+    digest = "79e3b6d529222a04a628c13d9b5fa03b92a37b364d484a01fb5b828615af7d12"
+    assert hashlib.sha256(frames.tobytes()).hexdigest() == digest
+
+
+@pytest.mark.skipif(not FRAMES.exists(), reason="the real frames lie beside the project only")
+def test_real_frames_are_reproduced():
+    with np.load(FRAMES) as frames:
+        rendered = DATA.observe(frames["classes"][:, 1:])[..., 0]
+        np.testing.assert_array_equal(rendered, 255 * frames["images"])
+        np.testing.assert_array_equal(frames["classes"][:, 1:], sweep_factors())
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [
+        (SQUARE, [100, 144, 196, 256, 324, 400]),
+        (ELLIPSE, [76, 104, 144, 184, 228, 288]),
+        (HEART, [58, 84, 108, 140, 182, 222]),
+    ],
+)
+def test_areas(shape, counts):
+    images = DATA.observe([[shape, scale, 0, 0, 0] for scale in range(6)])
+    assert np.count_nonzero(images, axis=(1, 2, 3)).tolist() == counts
+
+
+def test_images_are_uint8_black_and_white_with_a_margin():
+    factors, images = DATA.sample(2000, np.random.default_rng(0))
+    assert images.dtype == np.uint8 and images.shape == (2000, 64, 64, 1)
+    assert set(np.unique(images)) == {0, 255}
+    assert images[:, 2:62, 2:62].any(axis=(1, 2, 3)).all()
+    assert images.sum(dtype=np.int64) == images[:, 2:62, 2:62].sum(dtype=np.int64)
+    np.testing.assert_array_equal(images, DATA.observe(factors))
+    np.testing.assert_array_equal(images, DATA.images(DATA.index(factors)))
+
+
+def test_position_moves_the_sprite_right_and_down():
+    def center(factors):
+        rows, columns = np.nonzero(DATA.observe([factors])[0, :, :, 0])
+        return columns.mean() + 0.5, rows.mean() + 0.5
+
+    # A square at orientation 0 is symmetric about its center, up to the pixel grid.
+    np.testing.assert_allclose(center([SQUARE, 5, 0, 0, 0]), (16, 16), atol=0.5)
+    np.testing.assert_allclose(center([SQUARE, 5, 0, 31, 0]), (48, 16), atol=0.5)
+    np.testing.assert_allclose(center([SQUARE, 5, 0, 0, 31]), (16, 48), atol=0.5)
+
+
+def test_orientation_turns_counter_clockwise_and_closes():
+    factors = np.array([[HEART, 5, k, 15, 15] for k in range(40)])
+    heart = DATA.observe(factors)
+    np.testing.assert_array_equal(heart[0], heart[39])
+    assert len(np.unique(heart.reshape(40, -1), axis=0)) == 39
+    # The tip of the upright heart points down; a quarter turn on, it points right.
+    assert heart[0, 32:].any(axis=(1, 2)).sum() > heart[0, :32].any(axis=(1, 2)).sum()
+    columns = heart[10].any(axis=(0, 2))
+    assert columns[32:].sum() > columns[:32].sum()
+
+
+def test_scale_nests_the_ellipse():
+    images = DATA.observe([[ELLIPSE, scale, 7, 10, 20] for scale in range(6)])
+    assert (images[:-1] <= images[1:]).all()
+
+
+@given(st.integers(0, len(DATA) - 1), st.integers(0, 4), st.integers(1, 39))
+@settings(max_examples=50, deadline=None)
+def test_one_changed_factor_changes_the_image(index, factor, step):
+    first = DATA.factors([index])
+    second = first.copy()
+    second[0, factor] = (first[0, factor] + step) % DATA.factor_sizes[factor]
+    ends = {0, 39} if factor == 2 else set()
+    turns = {int(first[0, 2]), int(second[0, 2])}
+    same = (first == second).all() or turns == ends
+    if factor != 2 or first[0, 0] == HEART or same:
+        assert same == (DATA.observe(first) == DATA.observe(second)).all()
+
+
+@given(st.lists(st.integers(0, len(DATA) - 1), min_size=1, max_size=30), st.integers(0, 30))
+@settings(max_examples=30, deadline=None)
+def test_images_do_not_depend_on_the_batch(indices, cut):
+    whole = DATA.images(indices)
+    for part in (slice(cut), slice(cut, None)):
+        some = np.array(indices[part], np.int64)
+        np.testing.assert_array_equal(DATA.images(some), whole[part])
+    np.testing.assert_array_equal(DATA.images(indices), whole)
+
+
+def test_empty_batch():
+    assert DATA.images(np.array([], np.int64)).shape == (0, 64, 64, 1)
+
+
+def test_returned_images_are_the_callers_own():
+    first = DATA.images([5])
+    first[:] = 7
+    assert set(np.unique(DATA.images([5]))) == {0, 255}
+
+
+def test_pickling_is_small():
+    dump = pickle.dumps(DATA)
+    assert len(dump) < 10_000
+    np.testing.assert_array_equal(pickle.loads(dump).images([7, 70_000]), DATA.images([7, 70_000]))
+
+
+def test_indices_are_checked():
+    with pytest.raises(ValueError, match="`indices`.*737279.*737280"):
+        DATA.images([737_280])
+    with pytest.raises(TypeError, match="`indices`"):
+        DATA.images([0.5])
+
+
+@pytest.mark.slow
+def test_whole_set_is_exact():
+    digest = hashlib.sha256()
+    for start in range(0, len(DATA), 4096):
+        factors = DATA.factors(np.arange(start, start + 4096))
+        digest.update(render_packed(factors).tobytes())
+    known = "82f6d55b7edc7736b0524d4af3a2b26592baf3ba68b8d307e0cb6310bdb88d1d"
+    assert digest.hexdigest() == known
