@@ -1,7 +1,9 @@
-"""How all scripts end: results on stdout, or one line on stderr and an exit code."""
+"""How all scripts begin and end: quiet start, results on stdout, else one line and an exit code."""
 
+import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 def main(command: Callable[[], None]) -> None:
@@ -14,3 +16,27 @@ def main(command: Callable[[], None]) -> None:
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"\nError: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Imports TensorFlow and finds its devices without the ten lines it prints about itself.
+
+    They are written by C++ before TensorFlow's own log settings count, so stderr is turned off
+    while it starts. Python's errors still come through: they are raised, not printed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+        import tensorflow_probability as tfp
+
+        tfp.distributions  # noqa: B018  lazy: loads here
+        tf.config.list_physical_devices()
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from command import main
+from command import main, quiet_tensorflow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Arguments:
 def evaluate() -> None:
     """Parses, scores, prints."""
     arguments = tyro.cli(Arguments, description=__doc__)
-    from sparsevae.study.scoring import score
+    with quiet_tensorflow():  # only once the arguments are right
+        from sparsevae.study.scoring import score
 
     scores = score(arguments.folder, arguments.metrics, arguments.seed)
     width = max(map(len, scores))

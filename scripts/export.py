@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import tyro
-from command import main
+from command import main, quiet_tensorflow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Arguments:
 def export() -> None:
     """Parses, exports, prints where."""
     arguments = tyro.cli(Arguments, description=__doc__)
-    from sparsevae.study.scoring import export_run
+    with quiet_tensorflow():  # only once the arguments are right
+        from sparsevae.study.scoring import export_run
 
     folder = export_run(arguments.run, arguments.to, arguments.overwrite)
     print(f"Encoder: {folder} (sv.export.load, or any TensorFlow: see card.json)")

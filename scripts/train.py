@@ -3,7 +3,7 @@
 import dataclasses
 
 import tyro
-from command import main
+from command import main, quiet_tensorflow
 
 from sparsevae.study import RunSettings
 
@@ -22,8 +22,9 @@ class Arguments:
 def train() -> None:
     """Parses, runs, prints the record."""
     arguments = tyro.cli(Arguments, description=__doc__)
-    from sparsevae.study.run import run  # TensorFlow loads only once the arguments are right
-    from sparsevae.study.summary import summary
+    with quiet_tensorflow():  # only once the arguments are right
+        from sparsevae.study.run import run
+        from sparsevae.study.summary import summary
 
     record = run(arguments.settings, arguments.runs, arguments.tensorboard)
     print(summary(record, f"{arguments.runs}/{arguments.settings.name}"))

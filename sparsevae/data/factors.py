@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -28,15 +28,17 @@ class FactorSpace:
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
-    values: tuple[tuple[float, ...], ...] | None = None
+    values: tuple[Sequence[float], ...] | None = None
 
     def __post_init__(self):
         names = tuple(self.names)
         if isinstance(self.names, str) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"`names` must be a list of strings. Received: names={self.names!r}")
         sizes = tuple(check_integer("sizes", size, minimum=1) for size in self.sizes)
-        values = tuple(map(range, sizes)) if self.values is None else self.values
-        values = tuple(tuple(float(number) for number in row) for row in values)
+        if self.values is None:
+            values = tuple(map(range, sizes))
+        else:
+            values = tuple(tuple(float(number) for number in row) for row in self.values)
         if not names or len(set(names)) != len(names):
             raise ValueError(f"`names` must be distinct, at least one. Received: names={names}")
         if len(sizes) != len(names):

@@ -48,8 +48,7 @@ class Encoder:
         codes = np.asarray(codes, dtype=np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
             raise ValueError(
-                f"`codes` must have the shape (n, {self.latent_dim}). "
-                f"Received: shape {codes.shape}"
+                f"`codes` must have the shape (n, {self.latent_dim}). Received: shape {codes.shape}"
             )
         return self._batched("decode", "codes", codes, "images", batch_size)
 

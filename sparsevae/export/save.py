@@ -5,7 +5,6 @@ import os
 from importlib import metadata
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from sparsevae import records, sparsity
@@ -51,10 +50,10 @@ def save(
 
 
 def _stock_twin(vae):
-    """The model in stock float32 layers."""
+    """The model in stock float32 layers, whatever policy it was trained under."""
     return SparseVAE(
-        sparsity.fold(vae.encoder),
-        sparsity.fold(vae.decoder),
+        sparsity.fold(vae.encoder, dtype="float32"),
+        sparsity.fold(vae.decoder, dtype="float32"),
         objective=vae.objective,
         likelihood=vae.likelihood,
         active_threshold=vae.active_threshold,
@@ -109,9 +108,7 @@ def _card(vae, stock, folder, record):
         "n_parameters": stock.count_params(),
         "n_bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         "sha256": _digests(folder),
-        "versions": {
-            name: metadata.version(name) for name in ("sparsevae", "keras", "tensorflow")
-        },
+        "versions": {name: metadata.version(name) for name in ("sparsevae", "keras", "tensorflow")},
     }
 
 

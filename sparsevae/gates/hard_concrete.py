@@ -61,7 +61,8 @@ class HardConcrete(Gate):
             )
         if not 0 < temperature < float("inf"):
             raise ValueError(
-                f"`temperature` must be a finite float above 0. Received: temperature={temperature!r}"
+                "`temperature` must be a finite float above 0. "
+                f"Received: temperature={temperature!r}"
             )
         if not stretch[0] < 0 < 1 < stretch[1]:
             raise ValueError(

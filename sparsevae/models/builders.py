@@ -53,9 +53,10 @@ class _Layers:
 def _networks(gate, where, seed, kernel_regularizer):
     if where not in PLACES:
         raise ValueError(f"`where` must be one of {PLACES}. Received: where={where!r}")
+    of_encoder, of_decoder = (gate if where in ("both", part) else None for part in PLACES[1:])
     return (
-        _Layers("encoder", gate if where != "decoder" else None, 1000 * seed, kernel_regularizer),
-        _Layers("decoder", gate if where != "encoder" else None, 1000 * seed + 500, kernel_regularizer),
+        _Layers("encoder", of_encoder, 1000 * seed, kernel_regularizer),
+        _Layers("decoder", of_decoder, 1000 * seed + 500, kernel_regularizer),
     )
 
 

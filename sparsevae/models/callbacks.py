@@ -90,14 +90,15 @@ class Checkpoints(keras.callbacks.Callback):
         self._save(logs)
 
     def _check_finite(self, logs):
-        if math.isfinite(float(logs["loss"])):
+        loss = float(logs["loss"])
+        if math.isfinite(loss):
             return
         self.on_train_end()
         kept = list(checkpoints(self.folder / "checkpoints"))
         last = f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint exists yet"
         raise DivergedError(
-            f"The loss became {float(logs['loss'])} by step {int(self.model.optimizer.iterations)}; "
-            f"{last}. Lower the learning rate or the sparsity strength"
+            f"The loss became {loss} by step {int(self.model.optimizer.iterations)}; {last}. "
+            "Lower the learning rate or the sparsity strength"
         )
 
     def _save(self, logs):

@@ -13,10 +13,10 @@ _PATTERN = re.compile(r"step_(\d{9})\.npz")
 
 
 def save_state(model: keras.Model, path: str | Path) -> None:
-    """Writes all variables of a compiled model: weights, gates, random-number state, optimizer.
+    """Writes all variables of a compiled model: weights, gates, random-number state, optimizers.
 
     Args:
-        model: Compiled Keras model whose optimizer is built.
+        model: Compiled `SparseVAE`.
         path: File to write, `.npz`; whole or not there at all.
 
     Raises:
@@ -65,10 +65,13 @@ def checkpoint_path(folder: str | Path, step: int) -> Path:
 
 def _variables(model):
     """Variables by a name that is the same in every process: order of creation and path's end."""
-    model.optimizer.build(model.trainable_variables)
     metrics = {id(v) for m in model.metrics for v in m.variables}
     model_variables = [v for v in model.variables if id(v) not in metrics]
-    groups = {"model": model_variables, "optimizer": model.optimizer.variables}
+    groups = {
+        "model": model_variables,
+        "optimizer": model.optimizer.variables,
+        "gate_optimizer": model.gate_optimizer.variables,
+    }
     return {
         f"{group}/{number:04d}/{variable.name}": variable
         for group, variables in groups.items()

@@ -29,8 +29,7 @@ def check_spec(shape, dtype, image_shape: tuple[int, ...]) -> None:
     dtype = tf.as_dtype(dtype)
     if not (dtype.is_floating or dtype == tf.uint8):
         raise ValueError(
-            "Images must be uint8 (0 to 255) or floats in [0, 1]. "
-            f"Received: dtype {dtype.name}"
+            f"Images must be uint8 (0 to 255) or floats in [0, 1]. Received: dtype {dtype.name}"
         )
 
 

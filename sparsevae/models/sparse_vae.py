@@ -151,6 +151,19 @@ class SparseVAE(keras.Model):
             x = check_images(x, self.image_shape)
         return super().fit(x, *args, **kwargs)
 
+    def compile(self, optimizer="adam", **kwargs):
+        """`keras.Model.compile`; the loss is the objective's.
+
+        Gates get an optimizer of their own, of the same kind and settings: it starts when they
+        do. With one optimizer for all, Adam's bias correction would be over by then, and the
+        first hundred steps of the gates up to six times too long.
+        """
+        super().compile(optimizer, **kwargs)
+        self.optimizer.build(self._weights_without_gates())
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        self.gate_optimizer = type(optimizer).from_config(optimizer.get_config())
+        self.gate_optimizer.build(self._gate_weights())
+
     def train_step(self, data):
         x = to_float(_images_of(data))
         step = tf.convert_to_tensor(self.optimizer.iterations)
@@ -193,20 +206,34 @@ class SparseVAE(keras.Model):
         return self.control.penalty(self.gated_layers, step)
 
     def _apply_gradients(self, gradients, weights, step):
-        """One optimizer step; fixed gates keep their parameters, whatever momentum they had."""
-        if self.control is None or not self.gated_layers:
-            self.optimizer.apply(gradients, weights)
+        """One step of the weights' optimizer, and of the gates' while they learn."""
+        gradient_of = {id(w): g for g, w in zip(gradients, weights, strict=True)}
+        rest = self._weights_without_gates()
+        self.optimizer.apply([gradient_of[id(w)] for w in rest], rest)
+        of_gates = self._gate_weights()
+        if not of_gates:
             return
-        of_gates = {id(w) for layer in self.gated_layers for w in layer.gate.trainable_variables}
-        pairs = list(zip(gradients, weights, strict=True))
-        rest = [(g, w) for g, w in pairs if id(w) not in of_gates]
-        self.optimizer.build(weights)
 
-        def apply(chosen):
-            self.optimizer.apply(*map(list, zip(*chosen, strict=True)))
+        def apply():
+            self.gate_optimizer.apply([self._unscaled(gradient_of[id(w)]) for w in of_gates])
             return tf.constant(0)
 
-        tf.cond(self.control.learning(step) > 0.5, lambda: apply(pairs), lambda: apply(rest))
+        learning = tf.constant(1.0) if self.control is None else self.control.learning(step)
+        tf.cond(learning > 0.5, apply, lambda: tf.constant(0))
+
+    def _unscaled(self, gradient):
+        """Undoes the loss scale of mixed_float16, whose overflows only the weights' optimizer skips."""
+        scale = getattr(self.optimizer, "dynamic_scale", None)
+        if scale is None:
+            return gradient
+        return tf.where(tf.math.is_finite(gradient), gradient / scale, 0.0)
+
+    def _gate_weights(self):
+        return [w for layer in self.gated_layers for w in layer.gate.trainable_variables]
+
+    def _weights_without_gates(self):
+        of_gates = {id(w) for w in self._gate_weights()}
+        return [w for w in self.trainable_variables if id(w) not in of_gates]
 
     def _track(self, terms, loss, penalty):
         values = {

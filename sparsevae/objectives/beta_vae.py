@@ -20,7 +20,9 @@ class BetaVAE(Objective):
 
     def __init__(self, beta=1.0):
         if not 0 <= beta < float("inf"):
-            raise ValueError(f"`beta` must be a finite float of at least 0. Received: beta={beta!r}")
+            raise ValueError(
+                f"`beta` must be a finite float of at least 0. Received: beta={beta!r}"
+            )
         self.beta = beta
 
     def __call__(self, terms: Terms) -> tf.Tensor:

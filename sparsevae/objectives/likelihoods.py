@@ -36,7 +36,9 @@ class Bernoulli(Likelihood):
 
     def __call__(self, decoded):
         logits = tf.cast(decoded, tf.float32)
-        return tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), len(logits.shape) - 1)
+        return tfd.Independent(
+            tfd.Bernoulli(logits=logits, dtype=tf.float32), len(logits.shape) - 1
+        )
 
 
 @keras.saving.register_keras_serializable("sparsevae")

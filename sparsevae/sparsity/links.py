@@ -78,7 +78,7 @@ def layer_densities(model: keras.Model) -> dict:
 
 
 def masks(model: keras.Model) -> dict:
-    """Mask of the test rule, float32 array `(in_channels, out_channels)`, by name of gated layer."""
+    """Masks of the test rule by name of layer, float32 arrays `(in_channels, out_channels)`."""
     return {
         layer.name: ops.convert_to_numpy(layer.gate.mask(training=False))
         for layer in gated_layers(model)

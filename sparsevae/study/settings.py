@@ -81,13 +81,17 @@ class RunSettings:
         counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
         for field in counts:
             if not getattr(self, field) >= 1:
-                raise ValueError(f"`{field}` must be at least 1. Received: {getattr(self, field)!r}")
+                raise ValueError(
+                    f"`{field}` must be at least 1. Received: {getattr(self, field)!r}"
+                )
         for field in ("learning_rate", "variance"):
             if not 0 < getattr(self, field) < float("inf"):
                 raise ValueError(f"`{field}` must be above 0. Received: {getattr(self, field)!r}")
         for field in ("beta", "strength", "cut_threshold", "n_threads", "seed"):
             if not 0 <= getattr(self, field) < float("inf"):
-                raise ValueError(f"`{field}` must be at least 0. Received: {getattr(self, field)!r}")
+                raise ValueError(
+                    f"`{field}` must be at least 0. Received: {getattr(self, field)!r}"
+                )
         if self.checkpoint_every % self.steps_per_execution:
             raise ValueError(
                 "`checkpoint_every` must be a multiple of `steps_per_execution`. Received: "

@@ -31,7 +31,7 @@ def test_last_factor_runs_fastest():
 
 
 def test_values_default_to_the_integers():
-    assert SPACE.values == ((0, 1, 2), (0, 1), (0, 1, 2, 3, 4))
+    assert SPACE.values == (range(3), range(2), range(5))
     assert FactorSpace(["size"], [2], [np.array([0.5, 1])]).values == ((0.5, 1.0),)
 
 

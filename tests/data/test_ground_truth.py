@@ -48,9 +48,9 @@ def test_packed_pixels_are_0_or_255():
 
 
 def test_bad_construction_is_refused():
-    with pytest.raises(ValueError, match="`packed`.*\\(6, 1\\).*\\(6, 6\\)"):
+    with pytest.raises(ValueError, match=r"`packed`.*\(6, 1\).*\(6, 6\)"):
         packed_blocks(packed=np.eye(6, dtype=np.uint8))
-    with pytest.raises(ValueError, match="`packed`.*float64"):
+    with pytest.raises(ValueError, match=r"`packed`.*float64"):
         packed_blocks(packed=np.zeros((6, 1)))
     with pytest.raises(ValueError, match="`image_shape`"):
         packed_blocks(image_shape=(6,))
