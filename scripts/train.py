@@ -23,7 +23,7 @@ def train() -> None:
     """Parses, runs, prints the record."""
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
-        from sparsevae.study.run import run
+        from sparsevae.study import run
         from sparsevae.study.summary import summary
 
     record = run(arguments.settings, arguments.runs, arguments.tensorboard)

@@ -35,6 +35,8 @@ class FactorSpace:
         if isinstance(self.names, str) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"`names` must be a list of strings. Received: names={self.names!r}")
         sizes = tuple(check_integer("sizes", size, minimum=1) for size in self.sizes)
+        if math.prod(sizes) >= 2**63:
+            raise ValueError(f"`sizes` must multiply to less than 2**63. Received: sizes={sizes}")
         if self.values is None:
             values = tuple(map(range, sizes))
         else:
@@ -50,8 +52,6 @@ class FactorSpace:
                 "`values` must hold as many numbers a factor as `sizes` says. "
                 f"Received: lengths {tuple(map(len, values))} for sizes={sizes}"
             )
-        if math.prod(sizes) >= 2**63:
-            raise ValueError(f"`sizes` must multiply to less than 2**63. Received: sizes={sizes}")
         for field, value in (("names", names), ("sizes", sizes), ("values", values)):
             object.__setattr__(self, field, value)
 

@@ -69,19 +69,23 @@ class AnnealedSigmoid(Gate):
         super().set_phase(learning, progress)
         self.progress.assign(progress)
 
-    def _learning_mask(self):
+    def _learning_mask(self, draw):
+        del draw
+        return self._soft_mask()
+
+    def _soft_mask(self):
         return ops.sigmoid(ops.power(self.final_hardness, self.progress) * self.score)
 
     def _fixed_mask(self):
         hard = ops.cast(self.support(), "float32")
-        return ops.where(ops.greater_equal(self.progress, 1.0), hard, self._learning_mask())
+        return ops.where(ops.greater_equal(self.progress, 1.0), hard, self._soft_mask())
 
     def support(self):
         return ops.greater(self._scaled_score, 0)
 
     def open_probability(self):
         """The soft mask: what its paper penalises, and the nearest thing here to a probability."""
-        return self._learning_mask()
+        return self._soft_mask()
 
     @property
     def initial_mask(self):

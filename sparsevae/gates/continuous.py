@@ -45,7 +45,8 @@ class Continuous(Gate):
         """M before the cut, float32 `(in_channels, out_channels)` in [0, 1]."""
         return ops.multiply(self._scaled_value, self.learning_rate_multiplier)
 
-    def _learning_mask(self):
+    def _learning_mask(self, draw):
+        del draw
         return self._fixed_mask()
 
     def _fixed_mask(self):

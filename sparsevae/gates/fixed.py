@@ -43,7 +43,8 @@ class Fixed(Gate):
     def mask(self, training=False):
         return self._fixed_mask()
 
-    def _learning_mask(self):
+    def _learning_mask(self, draw):
+        del draw
         return self._fixed_mask()
 
     def _fixed_mask(self):

@@ -33,6 +33,7 @@ class Gate(keras.layers.Layer, abc.ABC):
             )
         self.learning_rate_multiplier = learning_rate_multiplier
         self.seed = random.randrange(2**31) if seed is None else seed
+        self.taken = False  # whether a layer has this gate
 
     def build(self, input_shape):
         """Creates the weights for a mask of shape `(in_channels, out_channels)`."""
@@ -73,15 +74,20 @@ class Gate(keras.layers.Layer, abc.ABC):
         """Float32 mask `(in_channels, out_channels)` with values in [0, 1]."""
         if not training:
             return self._fixed_mask()
+        draw = self._draw()  # not inside: on JAX a branch cannot move the generator on
         return ops.cond(
             ops.greater(self.learning, 0.5),
-            self._learning_mask,
+            lambda: self._learning_mask(draw),
             lambda: ops.stop_gradient(self._fixed_mask()),
         )
 
+    def _draw(self):
+        """What is random in one learning mask; None where nothing is."""
+        return None
+
     @abc.abstractmethod
-    def _learning_mask(self):
-        """The mask that the gate learns with; differentiable, may be random."""
+    def _learning_mask(self, draw):
+        """The mask that the gate learns with, for one `_draw()`; differentiable."""
 
     @abc.abstractmethod
     def _fixed_mask(self):

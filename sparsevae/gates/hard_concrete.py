@@ -88,7 +88,7 @@ class HardConcrete(Gate):
         super().build(input_shape)
         start = math.log(self.initial_density / (1 - self.initial_density))
         self._scaled_log_alpha = self._add_parameter("log_alpha", start, self.bounds, stddev=0.01)
-        self._noise = LogisticNoise(self.mask_shape, self.seed)
+        self._noise = LogisticNoise(self.mask_shape, self.seed, scale=1 / self.temperature)
         self._offsets = self._noise.offsets  # tracked by Keras as state of this layer
 
     @property
@@ -96,16 +96,22 @@ class HardConcrete(Gate):
         """Location of the concrete distribution, float32 `(in_channels, out_channels)`."""
         return ops.multiply(self._scaled_log_alpha, self.learning_rate_multiplier)
 
-    def _stretched(self, soft):
+    def _mask(self, temperature, noise=0.0):
+        """clip(sigmoid(log_alpha / temperature + noise) (h - g) + g, 0, 1), in few passes."""
         low, high = self.stretch
-        return ops.clip(soft * (high - low) + low, 0.0, 1.0)
+        scale = self.learning_rate_multiplier / temperature
+        soft = ops.sigmoid(ops.multiply(self._scaled_log_alpha, scale) + noise)
+        # relu6 is a clip whose gradient is one pass over memory; that of ops.clip is five
+        return ops.relu6(soft * (6 * (high - low)) + 6 * low) / 6
 
-    def _learning_mask(self):
-        return self._stretched(ops.sigmoid((self._noise() + self.log_alpha) / self.temperature))
+    def _draw(self):
+        return self._noise.draw()
+
+    def _learning_mask(self, draw):
+        return self._mask(self.temperature, self._noise(draw))
 
     def _fixed_mask(self):
-        temperature = self.temperature if self.test_rule == "median" else 1.0
-        return self._stretched(ops.sigmoid(self.log_alpha / temperature))
+        return self._mask(self.temperature if self.test_rule == "median" else 1.0)
 
     def open_probability(self):
         low, high = self.stretch

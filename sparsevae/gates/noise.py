@@ -8,7 +8,7 @@ N_OFFSETS = 2**17
 
 
 class LogisticNoise:
-    """Draws of the standard logistic distribution, one for each link of a mask.
+    """Draws of the logistic distribution of a given scale, one for each link of a mask.
 
     A logistic variable is the difference of two independent Gumbel variables. A table of Gumbel
     draws is made once; each call subtracts two windows of it that begin at random offsets. So the
@@ -21,17 +21,21 @@ class LogisticNoise:
     Args:
         shape: Shape of a draw.
         seed: Integer; fixes the table and the sequence of offsets.
+        scale: Float; 1 is the standard logistic distribution.
     """
 
-    def __init__(self, shape, seed):
+    def __init__(self, shape, seed, scale=1.0):
         self.shape = shape
         self.offsets = keras.random.SeedGenerator(seed)
         rng = np.random.default_rng(seed)
-        self._gumbel = rng.gumbel(size=int(np.prod(shape)) + N_OFFSETS).astype("float32")
+        self._gumbel = rng.gumbel(0, scale, int(np.prod(shape)) + N_OFFSETS).astype("float32")
 
-    def __call__(self):
-        """Float32 tensor of the given shape."""
-        starts = keras.random.randint((2,), 0, N_OFFSETS, dtype="int32", seed=self.offsets)
+    def draw(self):
+        """Where the two windows of the next noise begin; moves the generator on."""
+        return keras.random.randint((2,), 0, N_OFFSETS, dtype="int32", seed=self.offsets)
+
+    def __call__(self, starts):
+        """Float32 noise of the given shape for one `draw()`."""
         table = ops.convert_to_tensor(self._gumbel)
         size = (len(self._gumbel) - N_OFFSETS,)
         first, second = (ops.slice(table, starts[k : k + 1], size) for k in (0, 1))

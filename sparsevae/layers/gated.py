@@ -30,12 +30,23 @@ class GatedLayer:
                 "Gated convolutions need groups=1: a mask is one gate for each pair of an input "
                 f"and an output channel. Received: groups={self.groups!r}"
             )
+        if self.quantization_mode is not None:
+            raise ValueError(
+                "Gated layers cannot be quantized: quantization would skip the mask. "
+                f"Received: dtype={self.dtype_policy.name!r}"
+            )
         self.gate = gates.get(gate)
-        if self.gate is gate and gate.built:
+        if self.gate is gate and (gate.built or gate.taken):
             raise ValueError(
                 "`gate` already belongs to a layer; each layer needs a gate of its own. "
                 f"Received: gate={self.gate.name!r}. Use `gate.fresh(seed)` for a copy."
             )
+        self.gate.taken = True
+
+    def add_weight(self, *args, name=None, **kwargs):
+        if name == "kernel":
+            kwargs["autocast"] = False  # multiplied in float32, see `gated_kernel`
+        return super().add_weight(*args, name=name, **kwargs)
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -43,6 +54,11 @@ class GatedLayer:
         shape = (input_shape[axis], self._out_channels)
         if not self.gate.built:  # a gate from a saved config arrives built
             self.gate.build(shape)
+        elif self.gate.mask_shape != shape:
+            raise ValueError(
+                f"The gate of layer {self.name!r} must have a mask of the shape {shape} of its "
+                f"(in_channels, out_channels). Received: a gate built for {self.gate.mask_shape}"
+            )
         self.multiplications_per_link = self._multiplications_per_link(input_shape)
         kernel = self._raw_kernel
         kernel.assign(kernel / self.gate.initial_mask)
@@ -57,8 +73,7 @@ class GatedLayer:
 
     def gated_kernel(self, training=False):
         """K * M in the layer's compute dtype, shaped like the stored kernel."""
-        kernel = self.kernel if self.lora_enabled else self._raw_kernel
-        product = self.gate(kernel, transposed=self._transposed, training=training)
+        product = self.gate(self._whole_kernel, transposed=self._transposed, training=training)
         return ops.cast(product, self.compute_dtype)
 
     @property
@@ -68,7 +83,7 @@ class GatedLayer:
 
     def link_cost(self):
         """What a control charges for each link, float32 `(in_channels, out_channels)`."""
-        energy = ops.square(ops.cast(self._raw_kernel, "float32"))
+        energy = ops.square(ops.cast(self._whole_kernel, "float32"))
         energy = ops.sum(energy, axis=tuple(range(len(energy.shape) - 2)))
         return self.gate.cost(ops.transpose(energy) if self._transposed else energy)
 
@@ -82,14 +97,18 @@ class GatedLayer:
         return {**super().get_config(), "gate": keras.saving.serialize_keras_object(self.gate)}
 
     def stock_config(self):
-        """Config of the stock layer without the gate; its kernel is `gated_kernel()`."""
-        config = self.get_config()
-        del config["gate"]
-        return config
+        """Config of the stock layer without gate and LoRA; its kernel is `gated_kernel()`."""
+        without = ("gate", "lora_rank", "lora_alpha")
+        return {key: value for key, value in self.get_config().items() if key not in without}
 
     @property
     def _raw_kernel(self):
         return self._kernel
+
+    @property
+    def _whole_kernel(self):
+        """The stored kernel, and LoRA's share where it is switched on."""
+        return self.kernel if self.lora_enabled else self._raw_kernel
 
     @property
     def _out_channels(self):

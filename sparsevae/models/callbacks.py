@@ -38,7 +38,8 @@ class Progress(keras.callbacks.Callback):
         if time.monotonic() - self._shown < 1:
             return
         self._shown = time.monotonic()
-        shown = {name: f"{float(logs[name]):.3g}" for name in ("elbo", "density") if name in logs}
+        values = {"elbo": logs["elbo"], **self.model.gate_logs()}
+        shown = {k: f"{float(values[k]):.4g}" for k in ("elbo", "density") if k in values}
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(int(self.model.optimizer.iterations) - self._bar.n)
 
@@ -106,6 +107,7 @@ class Checkpoints(keras.callbacks.Callback):
         step = int(self.model.optimizer.iterations)
         seconds = time.monotonic() - self._began
         self._began = time.monotonic()
+        logs = {**logs, **self.model.gate_logs()}  # a stop within an epoch has none yet
         row = {"step": step, "seconds": seconds, **{k: float(v) for k, v in logs.items()}}
         self._rows.append(row)
         with atomic_file(self.folder / "history.csv") as temporary:

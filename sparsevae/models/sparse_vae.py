@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from sparsevae import objectives
 from sparsevae.models.images import check_images, check_spec, check_values, to_float
-from sparsevae.models.tracking import ActiveLatents
+from sparsevae.models.tracking import ActiveLatents, GateLogs
 from sparsevae.sparsity import gated_layers, layer_densities, share_of_links
 
 TRAIN, TEST, SAMPLE = range(3)  # streams of random numbers
@@ -67,6 +67,11 @@ class SparseVAE(keras.Model):
                 f"`decoder` must give images like the encoder's, {self.image_shape}. "
                 f"Received: output shape {decoder.outputs[0].shape}"
             )
+        if objective is not None and not callable(objective):
+            raise TypeError(
+                "`objective` must be a callable from Terms to a loss, such as BetaVAE(4.0). "
+                f"Received: {objective!r}"
+            )
         self.encoder = encoder
         self.decoder = decoder
         self.objective = objectives.BetaVAE(1.0) if objective is None else objective
@@ -113,7 +118,7 @@ class SparseVAE(keras.Model):
         parts = [self._codes(x[k : k + batch_size]) for k in range(0, len(x), batch_size)]
         return np.concatenate(parts) if parts else np.zeros((0, self.latent_dim), np.float32)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _codes(self, x):
         return tf.cast(self.encoder(to_float(x), training=False)[0], tf.float32)
 
@@ -134,7 +139,7 @@ class SparseVAE(keras.Model):
 
     # Training
 
-    def fit(self, x=None, *args, **kwargs):
+    def fit(self, x=None, **kwargs):
         """`keras.Model.fit` on images only; see the class. Arrays are checked whole, a dataset
         by its element spec and first batch.
 
@@ -147,9 +152,11 @@ class SparseVAE(keras.Model):
             for batch in x.take(1).as_numpy_iterator():
                 check_values(_images_of(batch))
             kwargs.setdefault("shuffle", False)  # Keras warns when it may not shuffle
-        elif isinstance(x, np.ndarray):
+        elif isinstance(x, (np.ndarray, tf.Tensor)):
             x = check_images(x, self.image_shape)
-        return super().fit(x, *args, **kwargs)
+        callbacks = kwargs.pop("callbacks", None) or []
+        callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+        return super().fit(x, callbacks=[GateLogs(), *callbacks], **kwargs)
 
     def compile(self, optimizer="adam", **kwargs):
         """`keras.Model.compile`; the loss is the objective's.
@@ -164,6 +171,10 @@ class SparseVAE(keras.Model):
         self.gate_optimizer = type(optimizer).from_config(optimizer.get_config())
         self.gate_optimizer.build(self._gate_weights())
 
+    def compile_from_config(self, config):
+        """Compiles a loaded model as it was; its file restores both optimizers after that."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
     def train_step(self, data):
         x = to_float(_images_of(data))
         step = tf.convert_to_tensor(self.optimizer.iterations)
@@ -176,7 +187,7 @@ class SparseVAE(keras.Model):
             scaled_loss = self.optimizer.scale_loss(loss)
         weights = self.trainable_variables
         self._apply_gradients(tape.gradient(scaled_loss, weights), weights, step)
-        return {**self._track(terms, loss, penalty), **self._gate_logs(step)}
+        return self._track(terms, loss, penalty)
 
     def test_step(self, data):
         x = to_float(_images_of(data))
@@ -222,7 +233,7 @@ class SparseVAE(keras.Model):
         tf.cond(learning > 0.5, apply, lambda: tf.constant(0))
 
     def _unscaled(self, gradient):
-        """Undoes the loss scale of mixed_float16, whose overflows only the weights' optimizer skips."""
+        """Undoes the loss scale of mixed_float16; overflows become no gradient."""
         scale = getattr(self.optimizer, "dynamic_scale", None)
         if scale is None:
             return gradient
@@ -248,17 +259,24 @@ class SparseVAE(keras.Model):
         self._active.update_state(terms.kl_per_latent)
         return self.get_metrics_result()
 
-    def _gate_logs(self, step):
+    def gate_logs(self):
+        """What `fit` logs of the gates after each epoch: dict of floats, empty without gates."""
         if not self.gated_layers:
             return {}
+        last_step = tf.convert_to_tensor(self.optimizer.iterations) - 1
+        return {name: float(value) for name, value in self._gate_logs(last_step).items()}
+
+    @tf.function(autograph=False)
+    def _gate_logs(self, last_step):
+        layers = self.gated_layers
         logs = {
-            "density": share_of_links(self.gated_layers, lambda layer: layer.gate.support()),
-            "undecided": share_of_links(self.gated_layers, lambda layer: layer.gate.undecided()),
+            "density": share_of_links(layers, lambda layer: layer.gate.support()),
+            "undecided": share_of_links(layers, lambda layer: layer.gate.undecided()),
         }
         logs |= {f"density/{name}": d for name, d in layer_densities(self).items()}
         if self.control is not None:
-            logs["sparsity_strength"] = self.control.strength_at(step)
-            logs["learning"] = self.control.learning(step)
+            logs["sparsity_strength"] = self.control.strength_at(last_step)
+            logs["learning"] = self.control.learning(last_step)
         return logs
 
     @property
@@ -279,6 +297,9 @@ class SparseVAE(keras.Model):
             "active_threshold": self.active_threshold,
             "seed": self.seed,
         }
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     @classmethod
     def from_config(cls, config):

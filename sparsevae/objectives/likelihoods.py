@@ -76,9 +76,14 @@ def get_likelihood(identifier: str | Likelihood) -> Likelihood:
 
     Raises:
         ValueError: if the name is unknown.
+        TypeError: if it is neither a name nor a `Likelihood`.
     """
-    if not isinstance(identifier, str):
+    if isinstance(identifier, Likelihood):
         return identifier
+    if not isinstance(identifier, str):
+        raise TypeError(
+            f"`likelihood` must be one of {list(NAMES)} or a Likelihood. Received: {identifier!r}"
+        )
     if identifier not in NAMES:
         near = difflib.get_close_matches(identifier, NAMES, n=1)
         hint = f' Did you mean "{near[0]}"?' if near else ""

@@ -5,22 +5,23 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from sparsevae.plots.style import INK
 
-_MAX_BLOCKS = 128  # per axis: what one panel can show
+_BLOCKS = 128  # along the longer side of a panel: two pixels or more each
 _MAX_ASPECT = 3.0
+_COLORS = LinearSegmentedColormap.from_list("mask", ["white", "#9ecae1", "#2171b5", "#08306b"])
 
 
 def masks(masks: Mapping[str, np.ndarray], *, n_columns: int = 5) -> Figure:
     """One heat map per layer: inputs down, outputs across, in their own order.
 
-    White is closed, dark is open. Panels are squeezed to at most 3 to 1. Masks beyond 128 links a
-    side are averaged over blocks, so a pixel then shows the share of open links; the color scale
-    follows the square root, which keeps a single open link among many visible.
+    White is closed, dark is open. Panels are squeezed to at most 3 to 1. Masks that do not fit
+    are averaged over blocks, so a pixel then shows the share of open links; the color scale
+    follows the cube root, which keeps a single open link among many visible.
 
     Args:
         masks: Layer name to mask `(in, out)`, float or boolean, values in [0, 1].
@@ -48,45 +49,52 @@ def masks(masks: Mapping[str, np.ndarray], *, n_columns: int = 5) -> Figure:
     ]
     for axes in grid.flat[len(checked) :]:
         axes.remove()
-    ticks = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1]
-    bar = figure.colorbar(panels[0], ax=figure.axes, ticks=ticks, shrink=0.8, aspect=35)
+    ticks = [0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1]
+    bar = figure.colorbar(
+        panels[0], ax=figure.axes, ticks=ticks, panchor=False, shrink=0.8, aspect=35
+    )
     bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
-    bar.set_label("mask: 0 closed, 1 open", color=INK)
+    bar.set_label("mask: 0 closed, 1 open", fontsize=8, color=INK)
+    bar.ax.tick_params(labelsize=7)
     bar.outline.set_linewidth(0.5)
     return figure
 
 
-def block_average(mask: np.ndarray, max_blocks: int) -> np.ndarray:
-    """Means of `mask` over equal blocks, so that no axis is longer than `max_blocks`.
+def block_average(mask: np.ndarray, n_down: int, n_across: int) -> np.ndarray:
+    """Means of `mask` over equal blocks, so that it fits `(n_down, n_across)`.
 
     Args:
         mask: Float array `(in, out)`.
-        max_blocks: Longest axis allowed, at least 1.
+        n_down: Longest first axis allowed, at least 1.
+        n_across: Longest second axis allowed, at least 1.
 
     Returns:
-        Float array, at most `(max_blocks, max_blocks)`. The last blocks hold what is left over;
-        an axis that already fits is unchanged.
+        Float array, at most `(n_down, n_across)`. The last blocks average what is left over; an
+        axis that already fits is unchanged.
     """
-    for axis, length in enumerate(mask.shape):
-        starts = np.arange(0, length, math.ceil(length / max_blocks))
+    for axis, most in enumerate((n_down, n_across)):
+        length = mask.shape[axis]
+        starts = np.arange(0, length, math.ceil(length / most))
         sizes = np.diff(starts, append=length)
-        sums = np.add.reduceat(mask, starts, axis=axis)
-        mask = sums / np.expand_dims(sizes, axis=1 - axis)
+        mask = np.add.reduceat(mask, starts, axis=axis) / np.expand_dims(sizes, axis=1 - axis)
     return mask
 
 
 def _heat_map(axes: Axes, name: str, mask: np.ndarray) -> AxesImage:
     """Draws one mask and returns the image, which the color bar needs."""
     n_in, n_out = mask.shape
+    aspect = float(np.clip(n_in / n_out, 1 / _MAX_ASPECT, _MAX_ASPECT))
+    n_down, n_across = math.ceil(_BLOCKS * min(1, aspect)), math.ceil(_BLOCKS / max(1, aspect))
     image = axes.imshow(
-        block_average(mask, _MAX_BLOCKS),
-        cmap="Blues",
-        norm=PowerNorm(0.5, vmin=0, vmax=1),
+        block_average(mask, n_down, n_across),
+        cmap=_COLORS,
+        norm=PowerNorm(1 / 3, vmin=0, vmax=1),
         extent=(0, n_out, n_in, 0),
         aspect="auto",
-        interpolation_stage="data",
+        interpolation="nearest",
     )
-    axes.set_box_aspect(float(np.clip(n_in / n_out, 1 / _MAX_ASPECT, _MAX_ASPECT)))
+    axes.set_box_aspect(aspect)
+    axes.set_anchor("N")
     density = np.count_nonzero(mask) / mask.size
     axes.set_title(f"{name}\n{n_in} × {n_out}, {100 * density:.3g} % open", fontsize=8, color=INK)
     axes.set_xticks([0, n_out])

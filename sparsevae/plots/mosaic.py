@@ -47,10 +47,7 @@ def reconstructions(
         for a in (images, reconstructions)
     ]
     rows = np.stack(pairs, axis=1).reshape(2 * n_pairs, n_columns, *images.shape[1:])
-    figure, axes, (tops, _) = _mosaic(rows, gap_after=2)
-    axes.set_yticks(tops, ["image", "reconstruction"] * n_pairs, color=INK)
-    axes.set_xticks([])
-    return figure
+    return _mosaic(rows, ["image", "reconstruction"] * n_pairs, group=2)[0]
 
 
 def traversals(
@@ -84,20 +81,18 @@ def traversals(
     values = np.asarray(values, dtype=np.float64)
     _check_length("values", values, n_steps)
     _check_length("names", np.array(names), latent_dim)
-    order, labels, active = range(latent_dim), names, np.ones(latent_dim, dtype=bool)
+    order, labels, active = np.arange(latent_dim), names, np.ones(latent_dim, dtype=bool)
     if kl_per_latent is not None:
-        kl = np.asarray(kl_per_latent, dtype=np.float64)
-        _check_length("kl_per_latent", kl, latent_dim)
-        if not (kl >= 0).all():
-            raise ValueError(f"`kl_per_latent` must be 0 or above. Received: {kl.tolist()}")
-        order = np.argsort(-kl, kind="stable")
-        labels = [f"{name}  KL {value:.1f}" for name, value in zip(names, kl, strict=True)]
-        active = kl >= _INACTIVE_KL
-    figure, axes, (tops, lefts) = _mosaic(traversals[order], gap_after=1)
-    axes.set_yticks(tops, [labels[i] for i in order])
+        kl = _check_kl(kl_per_latent, latent_dim)
+        order, active = np.argsort(-kl, kind="stable"), kl >= _INACTIVE_KL
+        labels = [
+            f"{name}  KL {k:.{1 if k >= 0.1 else 2}f}" for name, k in zip(names, kl, strict=True)
+        ]
+    figure, axes, centers = _mosaic(traversals[order], [labels[i] for i in order], group=1)
     for label, i in zip(axes.get_yticklabels(), order, strict=True):
         label.set_color(INK if active[i] else FAINT)
-    axes.set_xticks(lefts, [f"{value:+.1f}" if value else "0" for value in values], color=INK)
+    texts = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") if value else "0" for value in values]
+    axes.set_xticks(centers, texts, color=INK)
     axes.set_xlabel("value of the latent", color=INK)
     return figure
 
@@ -127,27 +122,39 @@ def _check_length(name: str, values: np.ndarray, length: int) -> None:
         raise ValueError(f"`{name}` must have shape ({length},). Received: shape {values.shape}")
 
 
-def _mosaic(rows: np.ndarray, gap_after: int) -> tuple[Figure, Axes, tuple[np.ndarray, np.ndarray]]:
+def _check_kl(kl_per_latent: np.ndarray, latent_dim: int) -> np.ndarray:
+    kl = np.asarray(kl_per_latent, dtype=np.float64)
+    _check_length("kl_per_latent", kl, latent_dim)
+    if not (kl > -1e-3).all():  # float32 sums may end a little below 0; NaN fails too
+        raise ValueError(f"`kl_per_latent` must be 0 or above. Received: {kl.tolist()}")
+    return np.maximum(kl, 0.0)
+
+
+def _mosaic(rows: np.ndarray, labels: Sequence[str], group: int) -> tuple[Figure, Axes, np.ndarray]:
     """Figure of pictures `(n_rows, n_columns, height, width, 3)` with white gaps between them.
 
-    Returns the figure, its axes, and the centers of rows and columns in data units. The gap is
-    wider after every `gap_after` rows.
+    Rows carry `labels` and stand in groups of `group`, with wider gaps between groups. Returns the
+    figure, its axes, and where the centers of the columns lie.
     """
     n_rows, n_columns, height, width, _ = rows.shape
     gap = max(1, round(0.04 * max(height, width)))
-    wide = gap if gap_after == 1 else 4 * gap
+    between_groups = 0 if group == 1 else 3 * gap
     row = np.arange(n_rows)
-    tops = row * (height + gap) + row // gap_after * (wide - gap)
+    tops = row * (height + gap) + row // group * between_groups
     lefts = np.arange(n_columns) * (width + gap)
     canvas = np.ones((tops[-1] + height, lefts[-1] + width, 3))
     for i, top in enumerate(tops):
         for j, left in enumerate(lefts):
             canvas[top : top + height, left : left + width] = rows[i, j]
     scale = _INCHES / max(height, width)
-    size = (canvas.shape[1] * scale + 1.6, canvas.shape[0] * scale + 0.7)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    left = 0.3 + 0.08 * max(len(label) for label in labels)  # inches of text at 9 points
+    below = 0.15 if group > 1 else 0.6
+    size = (canvas.shape[1] * scale + left, canvas.shape[0] * scale + below)
+    figure = Figure(figsize=size, dpi=150, layout="compressed")
     axes = figure.add_subplot()
     axes.imshow(canvas)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=9)
-    return figure, axes, (tops + (height - 1) / 2, lefts + (width - 1) / 2)
+    axes.set_yticks(tops + (height - 1) / 2, labels, color=INK)
+    axes.set_xticks([])
+    return figure, axes, lefts + (width - 1) / 2

@@ -49,15 +49,19 @@ def history(history: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Figure:
     panels = figure.subplots(len(columns), sharex=True, squeeze=False)[:, 0]
     for column, axes in zip(columns, panels, strict=True):
         for i, (name, run) in enumerate(runs.items()):
-            color = CYCLE[i % len(CYCLE)]
+            color = CYCLE[i % len(CYCLE)] if len(runs) > 1 else INK
             if column == "density":
                 _draw_layers(axes, run, color if len(runs) > 1 else None)
-            _draw(axes, run, column, color=color, linewidth=2.2, label=name)
+            _draw(axes, run, column, color=color, linewidth=1.8, label=name or "all layers")
         _finish(axes, column)
+        if column == "density" and len(runs) == 1:
+            place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
+            axes.legend(fontsize=6.5, labelspacing=0.25, **place)
     _fit_elbo(panels[0], runs)
     _shade_phases(panels, runs)
     panels[-1].set_xlabel("step", color=INK)
     panels[-1].set_xlim(*_step_range(runs))
+    figure.align_ylabels()
     if len(runs) > 1:
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
@@ -89,26 +93,23 @@ def _check_runs(history: pd.DataFrame | Mapping[str, pd.DataFrame]) -> dict[str,
 def _draw(axes: Axes, run: pd.DataFrame, column: str, **style) -> None:
     if column in run:
         known = run[["step", column]].dropna()
-        axes.plot(known["step"], known[column], **style)
+        marker = "." if len(known) == 1 else None  # a line of one point shows nothing
+        axes.plot(known["step"], known[column], marker=marker, **style)
 
 
 def _draw_layers(axes: Axes, run: pd.DataFrame, color: str | None) -> None:
-    """Thin lines of the layers: in the color of their run, or shaded in order with a legend."""
+    """Thin lines of the layers: in the color of their run, or shaded in order."""
     layers = [name for name in run.columns if name.startswith("density/")]
     shades = _shades(len(layers))
     for layer, shade in zip(layers, shades, strict=True):
         label = layer.removeprefix("density/") if color is None else None
         alpha = 1.0 if color is None else 0.35
         _draw(axes, run, layer, color=color or shade, linewidth=0.9, alpha=alpha, label=label)
-    if layers and color is None:
-        handles, labels = axes.get_legend_handles_labels()
-        place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
-        axes.legend(handles, labels, fontsize=6.5, labelspacing=0.25, **place)
 
 
 def _shades(n: int) -> np.ndarray:
     """`n` colors `(n, 4)` from dark to light, legible on white and without hue differences only."""
-    return colormaps["cividis"](np.linspace(0, 0.9, n))
+    return colormaps["viridis"](np.linspace(0, 0.9, n))
 
 
 def _finish(axes: Axes, column: str) -> None:
@@ -120,7 +121,7 @@ def _finish(axes: Axes, column: str) -> None:
     axes.tick_params(labelsize=8)
     if column == "density":
         axes.set_yscale("symlog", linthresh=0.01, linscale=0.5)
-        axes.set_ylim(0, 1.15)
+        axes.set_ylim(-0.0005, 1.15)
         axes.yaxis.set_major_locator(FixedLocator([0, 0.01, 0.03, 0.1, 0.3, 1]))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
@@ -150,16 +151,14 @@ def _fit_elbo(axes: Axes, runs: dict[str, pd.DataFrame]) -> None:
     axes.set_ylim(bottom, values.max() + margin)
     lowest = min(run["elbo"].min() for run in runs.values())
     if lowest < bottom:
-        note = f"starts at {lowest:,.0f}"
-        axes.annotate(
-            note,
-            (0, 0),
-            (6, 4),
-            xycoords="axes fraction",
-            textcoords="offset points",
+        axes.text(
+            0.995,
+            0.03,
+            f"starts below the axis, at {lowest:,.0f}".replace("-", "\N{MINUS SIGN}"),
+            transform=axes.transAxes,
+            ha="right",
             fontsize=7,
             color=INK,
-            ha="left",
         )
 
 

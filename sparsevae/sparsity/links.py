@@ -1,6 +1,7 @@
 """Densities and prices over all gated layers of a model."""
 
 import difflib
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -13,11 +14,24 @@ WEIGHTINGS = ("layers", "links", "parameters", "flops")
 
 
 def gated_layers(model: keras.layers.Layer) -> list[GatedLayer]:
-    """All gated layers of a model, nested ones too, in the model's own order."""
+    """All gated layers of a model, nested ones too, each once, in the model's own order."""
     if isinstance(model, GatedLayer):
         return [model]
     inner = model.layers if isinstance(model, keras.Model) else model._layers
-    return [found for layer in inner for found in gated_layers(layer)]
+    found = [gated for layer in inner for gated in gated_layers(layer)]
+    return list({id(layer): layer for layer in found}.values())
+
+
+def by_name(pairs) -> dict:
+    """Dict of (name, value) pairs; as in Keras files, a name used before gets `_1`, `_2`."""
+    found = {}
+    for name, value in pairs:
+        n_before = itertools.count(1)
+        key = name
+        while key in found:
+            key = f"{name}_{next(n_before)}"
+        found[key] = value
+    return found
 
 
 def check_weighting(weighting: str) -> str:
@@ -71,15 +85,15 @@ def share_of_links(layers: Sequence[GatedLayer], of: Callable):
 
 def layer_densities(model: keras.Model) -> dict:
     """Share of links that the test rule leaves open, in [0, 1], by name of gated layer."""
-    return {
-        layer.name: ops.mean(ops.cast(layer.gate.support(), "float32"))
+    return by_name(
+        (layer.name, ops.mean(ops.cast(layer.gate.support(), "float32")))
         for layer in gated_layers(model)
-    }
+    )
 
 
 def masks(model: keras.Model) -> dict:
     """Masks of the test rule by name of layer, float32 arrays `(in_channels, out_channels)`."""
-    return {
-        layer.name: ops.convert_to_numpy(layer.gate.mask(training=False))
+    return by_name(
+        (layer.name, ops.convert_to_numpy(layer.gate.mask(training=False)))
         for layer in gated_layers(model)
-    }
+    )

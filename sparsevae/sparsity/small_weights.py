@@ -3,15 +3,17 @@
 import keras
 import numpy as np
 
+from sparsevae.sparsity.links import by_name
+
 
 def kernels(model: keras.Model) -> dict[str, keras.Variable]:
     """Kernels of all layers that have one, by name of layer."""
-    found = {}
-    for layer in model._flatten_layers():
-        for weight in layer._trainable_variables:
-            if weight.name == "kernel":
-                found[layer.name] = weight
-    return found
+    return by_name(
+        (layer.name, weight)
+        for layer in model._flatten_layers()
+        for weight in layer._trainable_variables
+        if weight.name == "kernel"
+    )
 
 
 def share_below(model: keras.Model, threshold: float) -> dict[str, float]:

@@ -29,7 +29,7 @@ class Strength:
                 "`strength` must be a finite float of at least 0 (nats per observation). "
                 f"Received: strength={strength!r}"
             )
-        if not 0 <= ramp[0] <= ramp[1]:
+        if len(ramp) != 2 or not 0 <= ramp[0] <= ramp[1] < float("inf"):
             raise ValueError(
                 "`ramp` must be two steps (first, last), 0 <= first <= last. "
                 f"Received: ramp={ramp!r}"

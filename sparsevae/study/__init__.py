@@ -13,5 +13,7 @@ __all__ = ["RunSettings", "run"]
 
 def __getattr__(name):
     if name == "run":
-        return importlib.import_module("sparsevae.study.run").run
+        function = importlib.import_module("sparsevae.study.run").run
+        globals()["run"] = function  # the import has put the module of this name there
+        return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

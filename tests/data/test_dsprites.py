@@ -17,22 +17,16 @@ SQUARE, ELLIPSE, HEART = range(3)
 
 def sweep_factors():
     """Factors of the 320 frames of the authors' animation, in its order."""
-    scale, orientation, x, y = 1, 2, 3, 4
-    up, down = list(range(32)), list(range(31, -1, -1))
-    grow = [(scale, value) for value in [*range(6), *range(5, -1, -1), *range(6)]]
-    turn = [(orientation, value) for value in range(40)]
-    shrink = [(scale, value) for value in range(5, -1, -1)]
-    move = [(y, v) for v in up] + [(x, v) for v in up] + [(y, v) for v in down]
-    move += [(x, v) for v in down]
-    frames = []
-    for shape in (HEART, ELLIPSE, SQUARE):
-        state = [shape, 0, 0, 0, 0]
-        steps = [*grow, *turn, *move, *shrink] if shape == HEART else None
-        for factor, value in steps or [*grow, *turn, (orientation, 0), *shrink]:
-            state[factor] = value
-            frames.append(tuple(state))
-        if shape != HEART:  # the return to orientation 0 is no frame of its own
-            del frames[-7]
+    up, down = range(32), range(31, -1, -1)
+    grow = [(scale, 0, 0, 0) for scale in [*range(6), *range(5, -1, -1), *range(6)]]
+    turn = [(5, orientation, 0, 0) for orientation in range(40)]
+    travel = [(5, 39, 0, y) for y in up] + [(5, 39, x, 31) for x in up]
+    travel += [(5, 39, 31, y) for y in down] + [(5, 39, x, 0) for x in down]
+    frames = [(HEART, *rest) for rest in grow + turn + travel]
+    frames += [(HEART, scale, 39, 0, 0) for scale in range(5, -1, -1)]
+    for shape in (ELLIPSE, SQUARE):
+        frames += [(shape, *rest) for rest in grow + turn]
+        frames += [(shape, scale, 0, 0, 0) for scale in range(5, -1, -1)]
     return np.array(frames)
 
 

@@ -1,0 +1,60 @@
+"""Records of runs, and the table of many."""
+
+import numpy as np
+import pytest
+
+from sparsevae.records import is_complete, read_record, read_records, write_record
+
+
+def test_round_trip(tmp_path):
+    record = {"settings": {"seed": 0}, "scores": {"mig": 0.25}}
+    assert not is_complete(tmp_path / "a")
+    write_record(tmp_path / "a", record)
+    assert is_complete(tmp_path / "a") and read_record(tmp_path / "a") == record
+
+
+def test_table_has_one_row_per_complete_run(tmp_path):
+    write_record(tmp_path / "b", {"seed": 1, "scores": {"mig": np.nan, "deep": {"x": [1, 2]}}})
+    write_record(tmp_path / "a", {"seed": 0, "scores": {"mig": 0.5}, "name": "first"})
+    write_record(tmp_path / ".c.partial-1", {"seed": 2})
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "notes.txt").touch()
+    table = read_records(tmp_path)
+    assert list(table.index) == ["a", "b"] and table.index.name == "run"
+    assert list(table.columns) == ["seed", "scores.mig", "name", "scores.deep.x"]
+    assert table["scores.mig"].dtype == float and np.isnan(table.loc["b", "scores.mig"])
+    assert table.loc["b", "scores.deep.x"] == [1, 2] and list(table["seed"]) == [0, 1]
+
+
+def test_table_of_no_runs_is_empty(tmp_path):
+    table = read_records(tmp_path)
+    assert table.shape == (0, 0) and table.index.name == "run"
+
+
+def test_missing_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"`parent`.*nowhere"):
+        read_records(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="nowhere, no folder"):
+        read_record(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="not complete"):
+        read_record(tmp_path)
+
+
+def test_damaged_records_are_named(tmp_path):
+    (tmp_path / "run").mkdir()
+    for content, match in [("{", r"damaged.*record\.json"), ("[]", "must hold a dict.*list")]:
+        (tmp_path / "run" / "record.json").write_text(content)
+        with pytest.raises(ValueError, match=match):
+            read_records(tmp_path)
+
+
+def test_column_named_twice_is_refused(tmp_path):
+    write_record(tmp_path / "run", {"a": {"b": 1}, "a.b": 2})
+    with pytest.raises(ValueError, match=r"a\.b.*run"):
+        read_records(tmp_path)
+
+
+def test_record_must_be_a_dict(tmp_path):
+    with pytest.raises(TypeError, match="`record`"):
+        write_record(tmp_path, [1])
+    assert not is_complete(tmp_path)
