@@ -298,9 +298,6 @@ class SparseVAE(keras.Model):
             "seed": self.seed,
         }
 
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
     @classmethod
     def from_config(cls, config):
         parts = ("encoder", "decoder", "objective", "likelihood", "control")
