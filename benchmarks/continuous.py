@@ -67,11 +67,29 @@ def strips(n: int, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(chance.shape) < chance)[..., None].astype(np.float32)
 
 
+def network(method, seed):
+    """Encoder and decoder 96-48-48-8 | 8-48-48-96 in ReLU, a mask on every kernel unless dense."""
+    seeds = iter(range(100 * seed, 100 * seed + 100))
+
+    def dense(units, activation=None):
+        options = {"kernel_initializer": keras.initializers.GlorotUniform(next(seeds))}
+        if method is None:
+            return keras.layers.Dense(units, activation, **options)
+        gate = sv.gates.Continuous() if method == "product" else L1Mask()
+        return sv.layers.GatedDense(units, activation, gate=gate, **options)
+
+    images = keras.Input(IMAGE_SHAPE)
+    x = dense(48, "relu")(dense(48, "relu")(keras.layers.Flatten()(images)))
+    encoder = keras.Model(images, [dense(8)(x), dense(8)(x)])
+    z = keras.Input((8,))
+    x = dense(96)(dense(48, "relu")(dense(48, "relu")(z)))
+    return encoder, keras.Model(z, keras.layers.Reshape(IMAGE_SHAPE)(x))
+
+
 def make(method: str | None, strength: float, seed: int) -> sv.SparseVAE:
-    """VAE 96-48-48-8 | 8-48-48-96 with a continuous mask on every kernel; None is dense."""
+    """The compiled VAE of one run; method None is dense."""
     control = sv.sparsity.Strength(strength, (OPEN, FULL), FREEZE) if method else None
-    gate = {None: None, "product": sv.gates.Continuous(), "proximal": L1Mask()}[method]
-    vae = sv.models.mlp_vae(IMAGE_SHAPE, 8, gate=gate, hidden=48, seed=seed, control=control)
+    vae = sv.SparseVAE(*network(method, seed), control=control, seed=seed)
     vae.compile(keras.optimizers.Adam(1e-3))
     if method == "proximal":  # weight decay keeps kernels from growing as the mask shrinks
         vae.compile(keras.optimizers.AdamW(1e-3, weight_decay=1e-3))
@@ -101,6 +119,8 @@ def measure(method, strength, seed) -> dict:
 def main() -> None:
     """Measures, prints, writes."""
     arguments = tyro.cli(Arguments, description=__doc__)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     cases = [(None, 0.0)] + [(m, s) for m, all_s in STRENGTHS.items() for s in all_s]
     rows = []
     print("method    strength  seed  density    ELBO  active")

@@ -39,7 +39,7 @@ def _stock_layer(layer, dtype):
 
 
 def _copy_weights(model, stock):
-    for old in model.layers:
+    for old in (layer for layer in model.layers if layer.weights):  # inputs change their names
         new = stock.get_layer(old.name)
         if isinstance(old, GatedLayer):
             kernel = keras.ops.cast(old.gated_kernel(training=False), "float32")
