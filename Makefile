@@ -2,13 +2,12 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
-	.venv/bin/python scripts/train.py --name demo --preset demo
+	.venv/bin/python scripts/train.py --name demo --n-steps 6000
 	.venv/bin/python scripts/evaluate.py runs/demo
 	.venv/bin/python scripts/export.py runs/demo saved_models/demo --overwrite
 

@@ -1,7 +1,6 @@
 """The one list of gates that tests run over, and ways to put a gate into a state."""
 
 import numpy as np
-from keras import ops
 
 from sparsevae import gates
 
@@ -25,7 +24,7 @@ BOUNDED = [name for name in TRAINABLE if name != "continuous"]
 
 def array(tensor):
     """NumPy array of a tensor or of a Keras variable."""
-    return np.array(ops.convert_to_numpy(getattr(tensor, "value", tensor)))
+    return np.asarray(tensor).copy()
 
 
 def set_parameter(gate, value):

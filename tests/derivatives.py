@@ -30,7 +30,7 @@ def elementwise_slopes(function, variable, step=1e-2):
 
     Returns the slopes, and the values at both ends.
     """
-    start = np.array(keras.ops.convert_to_numpy(variable.value))
+    start = np.asarray(variable).copy()
     ends = []
     for shift in (-step, step):
         variable.assign(start + shift)

@@ -29,7 +29,11 @@ def random_batches(
     def draw(step):
         # One stream of random numbers a step, as `SeedSequence.spawn` makes them.
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(step),)))
-        return data.images(rng.integers(len(data), size=batch_size))
+        try:
+            return data.images(rng.integers(len(data), size=batch_size))
+        except Exception:
+            n_inside.assign_sub(1)  # the count below is not reached
+            raise
 
     def batch(step):
         images = tf.cond(

@@ -91,8 +91,7 @@ class _Servable(tf.Module):
 
 
 def _card(vae, stock, folder, record):
-    named = ("settings", "data_source", "step", "elbo", "scores", "active_latents", "density")
-    n_links = sum(layer.gate.support().shape.num_elements() for layer in vae.gated_layers)
+    named = ("settings", "data_source", "step", "elbo", "scores", "active_latents")
     return {
         "format_version": FORMAT_VERSION,
         "input": {
@@ -103,8 +102,8 @@ def _card(vae, stock, folder, record):
         },
         "output": {"codes": [None, vae.latent_dim], "log_variance": [None, vae.latent_dim]},
         **{name: record[name] for name in named if name in record},
-        "layer_densities": {k: float(v) for k, v in sparsity.layer_densities(vae).items()},
-        "n_gates": n_links,
+        "density": vae.gate_logs().get("density", 1.0),
+        "densities": {k: float(v) for k, v in sparsity.layer_densities(vae).items()},
         "n_parameters": stock.count_params(),
         "n_bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         "sha256": _digests(folder),

@@ -41,7 +41,7 @@ class RunSettings:
     """none, hard_concrete, binary, annealed_sigmoid, continuous, or l1_weights: the baseline."""
     where: str = "both"
     """Networks with gates: both, encoder or decoder."""
-    strength: float = 30.0
+    strength: float = 100.0
     """Sparsity strength, nats from empty to full; for l1_weights nats per unit of |weight|."""
     weighting: str = "layers"
     """What a link counts for: layers, links, parameters or flops."""

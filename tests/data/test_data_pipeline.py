@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from sparsevae.data import DSprites, FactorSpace, PackedData
+from sparsevae.data import DSprites, FactorSpace, GroundTruthData, PackedData
 
 DATA = DSprites()
 
@@ -69,6 +69,27 @@ def test_draws_are_uniform():
 def test_bad_arguments_are_refused(arguments, error, match):
     with pytest.raises(error, match=match):
         DATA.as_tf_dataset(**arguments)
+
+
+def test_errors_of_a_data_set_are_passed_on():
+    class Broken(GroundTruthData):
+        def images(self, indices):
+            raise OSError("disk gone")
+
+    data = Broken("broken", "file", FactorSpace(["cell"], [16]), (4, 4, 1))
+    with pytest.raises(tf.errors.UnknownError, match="disk gone"):
+        next(iter(data.as_tf_dataset()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_program_can_end_while_batches_are_drawn(attempt):
+    code = (
+        "import sparsevae.data as data; "
+        "batches = iter(data.load('dsprites', source='render').as_tf_dataset(batch_size=4096)); "
+        "next(batches)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
 
 
 def test_rendering_does_not_load_tensorflow():

@@ -1,5 +1,7 @@
 """The annealed sigmoid between its two limits."""
 
+import itertools
+
 import numpy as np
 import pytest
 from all_gates import array, set_parameter
@@ -48,7 +50,7 @@ def test_support_is_the_sign_of_the_score_at_any_time():
 
 def test_masks_move_away_from_one_half_as_progress_grows():
     distances = [np.abs(array(gate_at(p).mask()) - 0.5) for p in (0.0, 0.3, 0.6, 1.0)]
-    for sooner, later in zip(distances, distances[1:], strict=False):
+    for sooner, later in itertools.pairwise(distances):
         assert (later >= sooner - 1e-6).all()
 
 
