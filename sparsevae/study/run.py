@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from sparsevae import data as data_sets
-from sparsevae import metrics, models, objectives, records, sparsity
+from sparsevae import gates, metrics, models, objectives, records, sparsity
 from sparsevae.data import GroundTruthData
 from sparsevae.models import SparseVAE, callbacks, checkpoints
 from sparsevae.study import pictures
@@ -66,9 +66,9 @@ def build(settings: RunSettings, data: GroundTruthData) -> SparseVAE:
     likelihood = settings.likelihood
     if likelihood == "gaussian":
         likelihood = objectives.Gaussian(settings.variance)
-    gated = settings.gate not in ("none", "l1_weights")
-    control = regularizer = None
-    if gated:
+    gate = control = regularizer = None
+    if settings.gate not in ("none", "l1_weights"):
+        gate = gates.NAMES[settings.gate](**settings.gate_options)
         control = sparsity.Strength.over(
             settings.strength,
             settings.n_steps,
@@ -83,7 +83,7 @@ def build(settings: RunSettings, data: GroundTruthData) -> SparseVAE:
     vae = builder(
         data.image_shape,
         settings.latent_dim,
-        gate=settings.gate if gated else None,
+        gate=gate,
         where=settings.where,
         seed=settings.seed,
         kernel_regularizer=regularizer,

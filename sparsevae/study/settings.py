@@ -39,6 +39,8 @@ class RunSettings:
     """Weight of the KL."""
     gate: str = "hard_concrete"
     """none, hard_concrete, binary, annealed_sigmoid, continuous, or l1_weights: the baseline."""
+    gate_options: dict[str, float | str] = dataclasses.field(default_factory=dict)
+    """Arguments of the gate, such as: initial_density 0.98, or: estimator threshold."""
     where: str = "both"
     """Networks with gates: both, encoder or decoder."""
     strength: float = 100.0

@@ -83,8 +83,8 @@ def test_sparse_regression_finds_exactly_the_true_links():
     rng = np.random.default_rng(0)
     true = np.zeros((20, 1))
     true[:6, 0] = [1.5, -1.0, 0.8, -2.0, 0.6, 1.2]
-    x = rng.normal(size=(64, 20))
-    y = x @ true + 0.05 * rng.normal(size=(64, 1))
+    x = rng.normal(size=(200, 20))
+    y = x @ true + 0.05 * rng.normal(size=(200, 1))
     keras.utils.set_random_seed(0)
     layer = Product(Continuous(seed=0), strength=0.1)
     model = keras.Sequential([keras.Input((20,)), layer])
@@ -92,7 +92,7 @@ def test_sparse_regression_finds_exactly_the_true_links():
     model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=on_jax)
     n_steps = 400
     model.fit(
-        np.tile(x, (n_steps, 1)), np.tile(y, (n_steps, 1)), batch_size=64, shuffle=False, verbose=0
+        np.tile(x, (n_steps, 1)), np.tile(y, (n_steps, 1)), batch_size=200, shuffle=False, verbose=0
     )
     found = array(layer.gate(layer.kernel))
     np.testing.assert_array_equal(found != 0, true != 0)

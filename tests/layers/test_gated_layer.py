@@ -1,0 +1,180 @@
+"""What a gated layer adds to the stock layer."""
+
+import keras
+import numpy as np
+import pytest
+from all_gates import MAKERS, NAMES, STOCHASTIC, array, spread
+from all_layers import CASES, ONE_OF_EACH
+from keras import ops
+
+from sparsevae import gates
+from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
+
+each_layer = pytest.mark.parametrize("name", ONE_OF_EACH)
+
+
+def made(name, gate="hard_concrete", **more):
+    (gated_class, _), arguments, shape = CASES[name]
+    layer = gated_class(**arguments, gate=gate, **more)
+    layer.build((None, *shape[1:]))
+    return layer, np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+@each_layer
+@pytest.mark.parametrize("gate_name", [name for name in NAMES if name != "fixed"])
+def test_kernel_starts_divided_by_the_initial_mask(name, gate_name):
+    layer, _ = made(name, MAKERS[gate_name](), kernel_initializer="ones")
+    np.testing.assert_allclose(array(layer.kernel), 1 / layer.gate.initial_mask, rtol=1e-6)
+
+
+@each_layer
+def test_mask_is_in_by_out_for_every_kind_of_kernel(name):
+    layer, x = made(name)
+    assert layer.gate.mask_shape == (x.shape[-1], 4)
+
+
+@each_layer
+@pytest.mark.parametrize("gate_name", NAMES)
+def test_config_round_trip(name, gate_name):
+    if gate_name == "fixed":
+        gate = gates.Fixed(np.eye(CASES[name][2][-1], 4))
+    else:
+        gate = MAKERS[gate_name]()
+    layer, x = made(name, gate)
+    copy = type(layer).from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    assert copy.gate is not layer.gate
+    copy.build((None, *x.shape[1:]))
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(array(copy(x)), array(layer(x)))
+
+
+@each_layer
+@pytest.mark.parametrize("gate_name", STOCHASTIC)
+def test_random_in_training_deterministic_at_inference(name, gate_name):
+    layer, x = made(name, MAKERS[gate_name]())
+    spread(layer.gate)
+    np.testing.assert_array_equal(array(layer(x)), array(layer(x)))
+    np.testing.assert_array_equal(array(layer(x)), array(layer(x, training=False)))
+    assert (array(layer(x, training=True)) != array(layer(x, training=True))).any()
+    layer.gate.set_phase(0.0, 0.0)
+    fixed = array(layer(x, training=True))
+    np.testing.assert_allclose(fixed, array(layer(x)), rtol=1e-5, atol=1e-6)
+
+
+def test_fit_draws_anew_at_every_step_and_repeats_with_the_seed():
+    def trained():
+        keras.utils.set_random_seed(0)
+        layers = [GatedDense(3, gate=gates.HardConcrete(seed=0)), GatedDense(1, gate="binary")]
+        model = keras.Sequential([keras.Input((4,)), *layers])
+        model.compile("sgd", "mse", jit_compile=keras.backend.backend() == "jax")
+        x = np.random.default_rng(0).normal(size=(20, 4))
+        model.fit(x, x[:, :1], batch_size=4, verbose=0)
+        return model.get_weights(), array(layers[0].gate._offsets.state)
+
+    (first, state), (second, _) = trained(), trained()
+    assert state[1] == 5  # one draw for each step
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_sample_serves_the_whole_batch():
+    layer, _ = made("dense", gates.HardConcrete(seed=0, initial_density=0.5))
+    y = array(layer(np.ones((8, 5), "float32"), training=True))
+    np.testing.assert_allclose(y, np.broadcast_to(y[:1], y.shape), rtol=1e-6)
+
+
+def test_clone_model_gives_every_layer_a_gate_of_its_own():
+    inputs = keras.Input((8, 8, 2))
+    x = GatedConv2D(3, 3, gate=gates.HardConcrete(seed=0))(inputs)
+    x = GatedConv2DTranspose(2, 3, gate=gates.Binary(seed=1))(x)
+    model = keras.Model(inputs, GatedDense(2, gate=gates.Continuous(seed=2))(x))
+    clone = keras.models.clone_model(model)
+    for old, new in zip(model.layers[1:], clone.layers[1:], strict=True):
+        assert new.gate is not old.gate and new.gate.get_config() == old.gate.get_config()
+        spread(old.gate)
+    clone.set_weights(model.get_weights())
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 2)).astype("float32")
+    np.testing.assert_array_equal(array(clone(x)), array(model(x)))
+
+
+def test_a_gate_serves_one_layer_only():
+    gate = gates.HardConcrete(seed=0)
+    layer = GatedDense(3, gate=gate)
+    with pytest.raises(ValueError, match="already belongs"):
+        GatedDense(3, gate=gate)  # before either is built
+    layer.build((None, 4))
+    with pytest.raises(ValueError, match="already belongs"):
+        GatedDense(3, gate=gate)
+    built_by_hand = gates.Binary(seed=0)
+    built_by_hand.build((4, 3))
+    with pytest.raises(ValueError, match="already belongs"):
+        GatedDense(3, gate=built_by_hand)
+    GatedDense(3, gate=gate.fresh(1)).build((None, 4))
+
+
+def test_a_saved_gate_of_another_shape_is_refused():
+    layer, _ = made("dense")
+    copy = GatedDense.from_config(layer.get_config())
+    with pytest.raises(ValueError, match=r"\(6, 4\).*\(5, 4\)"):
+        copy.build((None, 6))
+
+
+def test_unknown_gates_are_refused_with_a_suggestion():
+    with pytest.raises(ValueError, match='Did you mean "binary"'):
+        GatedDense(3, gate="binry")
+    with pytest.raises(TypeError, match="`gate`"):
+        GatedDense(3, gate=None)
+
+
+@each_layer
+def test_quantization_is_refused(name):
+    layer, _ = made(name)
+    with pytest.raises(NotImplementedError, match="fold"):
+        layer.quantize("int8")
+
+
+@pytest.mark.parametrize("policy", ["int8_from_float32", "float8_from_float32"])
+def test_quantized_dtype_policies_are_refused(policy):
+    with pytest.raises(ValueError, match=policy):
+        GatedDense(3, dtype=policy)
+
+
+SIZES = [
+    (GatedDense(4), (None, 5), 1, 1),
+    (GatedDense(4), (None, 7, 5), 1, 7),
+    (GatedDense(4), (None, None, 5), 1, None),
+    (GatedConv2D(4, 3, padding="same"), (None, 5, 6, 2), 9, 5 * 6 * 9),
+    (GatedConv2D(4, 3), (None, 5, 6, 2), 9, 3 * 4 * 9),
+    (GatedConv2D(4, (2, 3), strides=2, padding="same"), (None, 5, 6, 2), 6, 3 * 3 * 6),
+    (GatedConv2D(4, 3, data_format="channels_first"), (None, 2, 5, 6), 9, 3 * 4 * 9),
+    (GatedConv2D(4, 3), (None, None, None, 2), 9, None),
+    (GatedConv2DTranspose(4, 4, strides=2, padding="same"), (None, 3, 5, 2), 16, 3 * 5 * 16),
+    (GatedConv2DTranspose(4, (2, 3)), (None, 3, 5, 2), 6, 3 * 5 * 6),
+    (GatedConv2DTranspose(4, 3, data_format="channels_first"), (None, 2, 3, 5), 9, 3 * 5 * 9),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape", "parameters", "multiplications"), SIZES)
+def test_sizes_of_one_link(layer, shape, parameters, multiplications):
+    layer.build(shape)
+    assert layer.parameters_per_link == parameters
+    assert layer.multiplications_per_link == multiplications
+
+
+@each_layer
+def test_link_cost_is_the_gate_cost_with_each_links_own_energy(name):
+    layer, _ = made(name, gates.Continuous(seed=0))
+    spread(layer.gate)
+    kernel = array(layer.kernel)
+    if isinstance(layer, GatedConv2DTranspose):
+        kernel = np.swapaxes(kernel, -1, -2)  # stored (height, width, out, in)
+    energy = np.array(
+        [[np.square(kernel[..., i, j]).sum() for j in range(4)] for i in range(kernel.shape[-2])]
+    )
+    expected = (np.square(array(layer.gate.value)) + energy) / 2
+    np.testing.assert_allclose(array(layer.link_cost()), expected, rtol=1e-5)
+    other, _ = made(name)
+    np.testing.assert_array_equal(
+        array(other.link_cost()), array(ops.convert_to_tensor(other.gate.open_probability()))
+    )
