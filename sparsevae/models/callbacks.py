@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -73,6 +74,11 @@ class Checkpoints(keras.callbacks.Callback):
         }
 
     def on_train_end(self, logs=None):
+        self._restore_handlers()
+        if self._stop_signal is not None:  # it may come while the last checkpoint is written
+            raise KeyboardInterrupt
+
+    def _restore_handlers(self):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
@@ -83,27 +89,42 @@ class Checkpoints(keras.callbacks.Callback):
         if batch % 50 == 0:
             self._check_finite(logs)
         if self._stop_signal is not None:
-            self._save(logs)
+            self._save_or_restore(logs)
             self.on_train_end()
-            raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save(logs)
+        self._save_or_restore(logs)
+
+    def _save_or_restore(self, logs):
+        try:
+            self._save(logs)
+        except BaseException:  # a full disk, say: `fit` ends without `on_train_end`
+            self._restore_handlers()
+            raise
 
     def _check_finite(self, logs):
         loss = float(logs["loss"])
-        if math.isfinite(loss):
-            return
-        self.on_train_end()
+        if not math.isfinite(loss):
+            self._diverged(f"The loss became {loss}")
+
+    def _check_weights(self):
+        """A last step may spoil the weights after a loss that was still finite."""
+        for weight in self.model.trainable_variables:
+            if not np.isfinite(weight.numpy()).all():
+                self._diverged(f"Weights of {weight.path} became NaN or infinite")
+
+    def _diverged(self, what):
+        self._restore_handlers()
         kept = list(checkpoints(self.folder / "checkpoints"))
         last = f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint exists yet"
         raise DivergedError(
-            f"The loss became {loss} by step {int(self.model.optimizer.iterations)}; {last}. "
+            f"{what} by step {int(self.model.optimizer.iterations)}; {last}. "
             "Lower the learning rate or the sparsity strength"
         )
 
     def _save(self, logs):
         self._check_finite(logs)
+        self._check_weights()
         step = int(self.model.optimizer.iterations)
         seconds = time.monotonic() - self._began
         self._began = time.monotonic()

@@ -1,7 +1,6 @@
 """The exact state of a run on disk: what a `.keras` file leaves out is here too."""
 
 import re
-import zipfile
 from pathlib import Path
 
 import keras
@@ -10,6 +9,7 @@ import numpy as np
 from sparsevae.records import atomic_file
 
 _PATTERN = re.compile(r"step_(\d{9})\.npz")
+_OF_SLOT = re.compile(r"(?<=optimizer/\d{4}/).*_")  # path of a weight, which counts earlier models
 
 
 def save_state(model: keras.Model, path: str | Path) -> None:
@@ -34,9 +34,9 @@ def load_state(model: keras.Model, path: str | Path) -> None:
     """
     variables = _variables(model)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            state = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            state = {_OF_SLOT.sub("", name): file[name] for name in file.files}
+    except Exception as error:  # a damaged zip file raises one of a dozen kinds
         raise ValueError(
             f"{path} is damaged ({error}). Delete it: the run goes on from the one before"
         ) from error
@@ -73,7 +73,7 @@ def _variables(model):
         "gate_optimizer": model.gate_optimizer.variables,
     }
     return {
-        f"{group}/{number:04d}/{variable.name}": variable
+        _OF_SLOT.sub("", f"{group}/{number:04d}/{variable.name}"): variable
         for group, variables in groups.items()
         for number, variable in enumerate(variables)
     }

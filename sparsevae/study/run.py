@@ -167,8 +167,9 @@ def _claim(folder, settings):
             path, {"settings": wanted, "versions": made_by, "git_commit": _git_commit()}
         )
         return
-    found = records.read_json(path)["settings"]
-    differing = {k: (found.get(k), v) for k, v in wanted.items() if found.get(k) != v}
+    # settings that are younger than the file had their default
+    found = dataclasses.asdict(RunSettings(**records.read_json(path)["settings"]))
+    differing = {k: (found[k], v) for k, v in wanted.items() if found[k] != v}
     if differing:
         listed = "; ".join(f"{k} was {old!r}, now {new!r}" for k, (old, new) in differing.items())
         raise ValueError(

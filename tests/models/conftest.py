@@ -33,9 +33,9 @@ def _dense(units, gate, seed, name, regularizer, **kwargs):
         "kernel_regularizer": regularizer,
         "name": name,
     }
+    gate = gate.get(name) if isinstance(gate, dict) else gate
     if gate is None:
         return keras.layers.Dense(units, **kwargs)
-    gate = gate[name] if isinstance(gate, dict) else gate
     gate = gates.get(gate, seed) if isinstance(gate, str) else gate.fresh(seed)
     return GatedDense(units, gate=gate, **kwargs)
 
@@ -44,7 +44,7 @@ def _dense(units, gate, seed, name, regularizer, **kwargs):
 def make_vae():
     """A compiled VAE of three dense layers, `mean`, `log_var` and `image`: quick to trace.
 
-    `gate` is a name, a gate to copy for each layer, or a dict of gates by name of layer.
+    `gate` is a name, a gate to copy for each layer, or a dict of these by name of layer.
     """
 
     def make(

@@ -1,0 +1,195 @@
+"""The control: its phases, its price, and that a higher price buys more zeros."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from all_gates import array, spread
+from derivatives import gradients
+
+from sparsevae import gates, sparsity
+from sparsevae.layers import GatedDense
+from sparsevae.sparsity import Strength
+
+REFUSED = [
+    ({"strength": -1.0}, "strength"),
+    ({"strength": float("nan")}, "strength"),
+    ({"strength": float("inf")}, "strength"),
+    ({"strength": 1.0, "ramp": (5, 2)}, "ramp"),
+    ({"strength": 1.0, "ramp": (-1, 2)}, "ramp"),
+    ({"strength": 1.0, "ramp": (1, float("nan"))}, "ramp"),
+    ({"strength": 1.0, "ramp": (1, float("inf"))}, "ramp"),
+    ({"strength": 1.0, "ramp": (1, 2, 3)}, "ramp"),
+    ({"strength": 1.0, "ramp": (2, 6), "freeze": 5}, "freeze"),
+    ({"strength": 1.0, "ramp": (2, 6), "freeze": float("nan")}, "freeze"),
+    ({"strength": 1.0, "weighting": "flop"}, "weighting"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_bad_arguments_are_refused_by_name(arguments, message):
+    with pytest.raises(ValueError, match=f"`{message}`"):
+        Strength(**arguments)
+
+
+# step: (learning, strength, progress) for strength 10, ramp (2, 6), freeze 10
+PHASES = {
+    0: (0, 0, 0),
+    1: (0, 0, 0),  # the last open step
+    2: (1, 2.5, 1 / 8),  # the first step of the ramp
+    3: (1, 5, 2 / 8),
+    5: (1, 10, 4 / 8),  # the last step of the ramp is at full price
+    6: (1, 10, 5 / 8),  # hold
+    9: (1, 10, 1),  # the last learning step
+    10: (0, 0, 1),  # frozen
+    10**6: (0, 0, 1),
+}
+
+
+@pytest.mark.parametrize("step", PHASES)
+def test_phases_at_every_boundary(step):
+    control = Strength(10.0, ramp=(2, 6), freeze=10)
+    found = (control.learning(step), control.strength_at(step), control.progress(step))
+    np.testing.assert_allclose([float(f) for f in found], PHASES[step], rtol=1e-6)
+    as_tensor = keras.ops.convert_to_tensor(step)
+    assert float(control.strength_at(as_tensor)) == pytest.approx(PHASES[step][1])
+
+
+def test_without_freeze_gates_learn_for_good_and_progress_ends_with_the_ramp():
+    control = Strength(10.0, ramp=(2, 6))
+    for step in (5, 6, 10**7):
+        assert float(control.learning(step)) == 1
+        assert float(control.strength_at(step)) == 10
+        assert float(control.progress(step)) == 1
+
+
+def test_no_ramp_is_full_price_from_the_first_step():
+    control = Strength(3.0, ramp=(0, 0))
+    assert float(control.strength_at(0)) == 3 and float(control.learning(0)) == 1
+    later = Strength(3.0, ramp=(4, 4), freeze=4)
+    assert [float(later.learning(step)) for step in (3, 4, 5)] == [0, 0, 0]
+
+
+def test_over_takes_fractions_of_a_run():
+    control = Strength.over(5.0, 1000, weighting="links")
+    assert control.get_config() == {
+        "strength": 5.0,
+        "ramp": (100, 400),
+        "freeze": 850,
+        "weighting": "links",
+    }
+    with pytest.raises(ValueError, match="open_until"):
+        Strength.over(5.0, 1000, open_until=0.5, full_at=0.4)
+    with pytest.raises(ValueError, match="freeze_at"):
+        Strength.over(5.0, 1000, freeze_at=1.1)
+
+
+def test_config_round_trip():
+    control = Strength(5.0, ramp=(1, 4), freeze=8, weighting="flops")
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(control)))
+    loaded = keras.saving.deserialize_keras_object(config)
+    assert type(loaded) is Strength and loaded.get_config() == control.get_config()
+
+
+@pytest.fixture
+def layers():
+    """Two dense layers with 4 x 3 and 3 x 2 links, gates all over their range."""
+    made = [GatedDense(3, gate=gates.HardConcrete(seed=0)), GatedDense(2, gate="binary")]
+    model = keras.Sequential([keras.Input((4,)), *made])
+    for layer in made:
+        spread(layer.gate)
+    return sparsity.gated_layers(model)
+
+
+def test_penalty_is_strength_times_mean_p_open(layers):
+    first, second = (array(layer.gate.open_probability()) for layer in layers)
+    by_layers = (first.mean() + second.mean()) / 2
+    by_links = (first.sum() + second.sum()) / 18
+    for weighting, mean in (("layers", by_layers), ("links", by_links)):
+        control = Strength(10.0, ramp=(2, 6), freeze=10, weighting=weighting)
+        for step, (_, strength, _) in PHASES.items():
+            found = float(control.penalty(layers, step))
+            assert found == pytest.approx(strength * mean, rel=1e-5)
+
+
+def test_full_price_of_an_open_model_is_the_strength():
+    layer = GatedDense(3, gate=gates.Fixed(np.ones((4, 3))))
+    layer.build((None, 4))
+    assert float(Strength(7.0, ramp=(0, 0)).penalty([layer], 0)) == pytest.approx(7)
+
+
+def test_gradient_of_the_penalty(layers):
+    control = Strength(10.0, ramp=(0, 0), weighting="links")
+    variables = [layer.gate.trainable_variables[0] for layer in layers]
+    found = gradients(lambda: control.penalty(layers, 0), variables)
+    for layer, gradient in zip(layers, found, strict=True):
+        p = array(layer.gate.open_probability())
+        expected = 10 / 18 * p * (1 - p) * layer.gate.learning_rate_multiplier
+        np.testing.assert_allclose(gradient, expected, rtol=2e-3, atol=1e-6)
+    frozen = Strength(10.0, ramp=(0, 0), freeze=0)
+    assert not any(g.any() for g in gradients(lambda: frozen.penalty(layers, 5), variables))
+
+
+def test_penalty_charges_a_continuous_gate_for_its_kernel():
+    layer = GatedDense(3, gate=gates.Continuous(seed=0))
+    layer.build((None, 4))
+    spread(layer.gate)
+    expected = (np.square(array(layer.gate.value)) + np.square(array(layer.kernel))).mean() / 2
+    found = float(Strength(2.0, ramp=(0, 0)).penalty([layer], 0))
+    assert found == pytest.approx(2 * expected, rel=1e-5)
+    (of_kernel,) = gradients(lambda: Strength(2.0, (0, 0)).penalty([layer], 0), [layer.kernel])
+    np.testing.assert_allclose(of_kernel, 2 * array(layer.kernel) / 12, rtol=1e-5)
+
+
+def test_set_phase_tells_every_gate():
+    layers = [GatedDense(2, gate=gates.AnnealedSigmoid(seed=0)), GatedDense(2)]
+    for layer in layers:
+        layer.build((None, 3))
+    control = Strength(10.0, ramp=(2, 6), freeze=10)
+    for step, (learning, _, progress) in PHASES.items():
+        control.set_phase(layers, step)
+        assert [float(layer.gate.learning) for layer in layers] == [learning] * 2
+        assert float(layers[0].gate.progress) == pytest.approx(progress)
+
+
+class Priced(keras.Model):
+    """Keras's own training with the control's price in the loss."""
+
+    control = None
+
+    def compute_loss(self, *args, **kwargs):
+        loss = super().compute_loss(*args, **kwargs)
+        step = self.optimizer.iterations
+        return loss + self.control.penalty(sparsity.gated_layers(self), step)
+
+
+def trained_density(gate, strength):
+    """Share of open links of a linear regression whose 48 true weights are of all sizes."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 12))
+    y = x @ rng.normal(size=(12, 4))
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12,))
+    model = Priced(inputs, GatedDense(4, gate=gates.get(gate, seed=0))(inputs))
+    model.control = Strength(strength, ramp=(0, 20))
+    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    model.fit(np.tile(x, (200, 1)), np.tile(y, (200, 1)), batch_size=64, verbose=0, shuffle=False)
+    layers = sparsity.gated_layers(model)
+    return float(sparsity.share_of_links(layers, lambda layer: layer.gate.support()))
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "hard_concrete",
+        pytest.param("binary", marks=pytest.mark.slow),
+        pytest.param("annealed_sigmoid", marks=pytest.mark.slow),
+        pytest.param("continuous", marks=pytest.mark.slow),
+    ],
+)
+def test_density_falls_as_strength_grows(gate):
+    densities = [trained_density(gate, strength) for strength in (0.0, 6.0, 100.0)]
+    assert densities[0] > densities[1] > densities[2], densities
+    # noise alone closes the weakest links, so strength 0 does not keep all of them
+    assert densities[0] > 0.6 and densities[2] < 0.1, densities

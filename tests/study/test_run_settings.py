@@ -1,0 +1,105 @@
+import dataclasses
+import json
+
+import pytest
+
+from sparsevae.study import RunSettings
+from sparsevae.study.settings import NAMES
+
+
+def test_defaults_are_valid_and_are_json():
+    settings = RunSettings("first")
+    assert RunSettings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
+
+
+@pytest.mark.parametrize("field", NAMES)
+def test_every_choice_is_taken_and_a_misspelt_one_named(field):
+    for choice in NAMES[field]:
+        assert getattr(RunSettings("a", **{field: choice}), field) == choice
+    nearest = NAMES[field][-1]
+    with pytest.raises(ValueError, match=rf"`{field}` must be one of .*Did you mean '{nearest}'"):
+        RunSettings("a", **{field: nearest[:-1] + "_"})
+    with pytest.raises(ValueError, match=f"`{field}` must be one of"):
+        RunSettings("a", **{field: None})
+
+
+def test_choices_are_those_of_the_rooms_below():
+    from sparsevae import gates, objectives
+    from sparsevae.models.builders import PLACES
+    from sparsevae.sparsity.links import WEIGHTINGS
+
+    assert set(NAMES["gate"]) == {"none", "l1_weights", *gates.NAMES}
+    assert set(NAMES["where"]) == set(PLACES)
+    assert set(NAMES["weighting"]) == set(WEIGHTINGS)
+    for name in NAMES["likelihood"]:
+        objectives.get_likelihood(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "..", ".", "../a", "a/b", "/tmp/a", ".hidden", "-a", "a b", "a\n", "a\\b", "~", "ä"],
+)
+def test_names_that_are_not_one_folder_are_refused(name):
+    with pytest.raises(ValueError, match="`name` must begin with a letter or digit"):
+        RunSettings(name)
+
+
+@pytest.mark.parametrize("name", ["a", "7", "run-1_b.v2"])
+def test_plain_names_are_taken(name):
+    assert RunSettings(name).name == name
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    {
+        "strength": (-1, NAN, INFINITY),
+        "beta": (-0.1, NAN, INFINITY),
+        "learning_rate": (0, -1e-3, NAN, INFINITY),
+        "variance": (0, -1, NAN, INFINITY),
+        "cut_threshold": (-1e-3, NAN),
+        "latent_dim": (0, -1, NAN),
+        "n_steps": (0, -5, NAN),
+        "batch_size": (0,),
+        "checkpoint_every": (0,),
+        "steps_per_execution": (0,),
+        "n_threads": (-1,),
+        "seed": (-1,),
+    }.items(),
+)
+def test_numbers_out_of_range_are_refused(field, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"`{field}` must be .*Received"):
+            RunSettings("a", **{field: value})
+
+
+@pytest.mark.parametrize(
+    "field", ["latent_dim", "n_steps", "batch_size", "checkpoint_every", "n_threads", "seed"]
+)
+def test_counts_are_whole_numbers(field):
+    with pytest.raises((TypeError, ValueError), match=f"`{field}`"):
+        RunSettings("a", **{field: 2.5})
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        {"open_until": 0.5, "full_at": 0.4},
+        {"full_at": 0.9, "freeze_at": 0.8},
+        {"freeze_at": 1.5},
+        {"open_until": -0.1},
+        {"open_until": NAN},
+    ],
+    ids=str,
+)
+def test_phases_out_of_order_are_refused(phases):
+    with pytest.raises(ValueError, match="open_until"):
+        RunSettings("a", **phases)
+
+
+def test_checkpoints_fall_on_ends_of_executions():
+    RunSettings("a", checkpoint_every=12, steps_per_execution=4)
+    with pytest.raises(ValueError, match=r"multiple of `steps_per_execution`.*10 and 4"):
+        RunSettings("a", checkpoint_every=10, steps_per_execution=4)

@@ -1,0 +1,90 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparsevae import export, records
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.mark.parametrize("name", ["train.py", "evaluate.py", "export.py"])
+def test_help_needs_no_tensorflow(name):
+    code = (
+        f"import runpy, sys\nsys.argv = ['{name}', '--help']\n"
+        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally:\n    print('LOADED', {'keras', 'tensorflow'} & set(sys.modules))\n"
+    )
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, '.')\n{code}"]
+    done = subprocess.run(command, cwd=SCRIPTS, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout.lower() and "LOADED set()" in done.stdout
+
+
+def assert_one_line(code, err, *words):
+    assert code == 1
+    assert "Traceback" not in err
+    lines = [line for line in err.splitlines() if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith("Error: "), err
+    assert all(word in lines[0] for word in words), err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gate", "hard_concret"], ["`gate`", "Did you mean 'hard_concrete'"]),
+        (["--strength", "-1"], ["`strength`", "-1"]),
+        (["--name", "../a"], ["`name`"]),
+        (["--data", "tinny", "--n-steps", "1"], ["Did you mean 'tiny'"]),
+    ],
+    ids=lambda part: " ".join(part),
+)
+def test_wrong_settings_end_in_one_line(script, arguments, words, tmp_path):
+    code, out, err = script("train.py", "--name", "a", "--runs", tmp_path, *arguments)
+    assert_one_line(code, err, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_settings_end_in_one_line(script, finished, arguments):
+    folder, _ = finished
+    code, _, err = script("train.py", *arguments, "--runs", folder.parent, "--beta", "2")
+    assert_one_line(code, err, "beta was 1.0, now 2.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "n_folders"), [("evaluate.py", 1), ("export.py", 2)], ids=["evaluate", "export"]
+)
+def test_an_absent_run_ends_in_one_line(script, name, n_folders, tmp_path):
+    folders = [tmp_path / "absent", tmp_path / "to"][:n_folders]
+    code, _, err = script(name, *folders)
+    assert_one_line(code, err, "absent")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_prints_the_record_of_a_complete_run(script, finished, arguments):
+    folder, record = finished
+    code, out, _ = script("train.py", *arguments, "--runs", folder.parent)
+    assert code == 0
+    assert f"{record['elbo']:.2f}" in out and "decoder_deconv_6" in out
+
+
+def test_export_then_evaluate(script, finished, tmp_path):
+    folder, record = finished
+    to = tmp_path / "saved" / "tiny"
+    code, out, _ = script("export.py", folder, to)
+    assert code == 0 and str(to) in out
+    assert export.load(to).card["settings"] == record["settings"]
+    for place in (folder, to):
+        code, out, _ = script("evaluate.py", place)
+        assert code == 0 and f"{record['scores']['mig']:8.4f}" in out
+        for name, score in records.read_json(place / "scores.json").items():
+            assert score == pytest.approx(record["scores"][name], abs=1e-3)
+    code, _, err = script("export.py", folder, to)
+    assert_one_line(code, err, "overwrite")
+    assert script("export.py", folder, to, "--overwrite")[0] == 0
+
+
+def test_an_unknown_metric_ends_in_one_line(script, finished):
+    code, _, err = script("evaluate.py", finished[0], "--metrics", "migg")
+    assert_one_line(code, err, "did you mean 'mig'")
