@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sparsevae.data.checks import check_name
+from sparsevae.choices import check_choice
 from sparsevae.data.dsprites import DSprites
 from sparsevae.data.dsprites_file import FILE_NAME, read_dsprites
 from sparsevae.data.ground_truth import GroundTruthData
@@ -59,13 +59,13 @@ def load(
         FileNotFoundError: if `data_dir` does not exist, or with "file" if there is no file.
         ValueError: if `name` or `source` is unknown.
     """
-    check_name("name", name, _ENTRIES)
+    check_choice("name", name, _ENTRIES)
     if source == "tfds":
         raise ValueError(
             "`source` 'tfds' is not supported yet; use 'auto', 'file' or 'render'. "
             "Received: source='tfds'"
         )
-    check_name("source", source, ("auto", "file", "render"))
+    check_choice("source", source, ("auto", "file", "render"))
     candidates = _candidates(name, _folders(data_dir))
     entry = _ENTRIES[name]
     path = next((path for path in candidates if path.is_file()), None)

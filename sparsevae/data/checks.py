@@ -1,28 +1,8 @@
 """Checks of arguments that several files of this folder share; each refuses by name."""
 
-import difflib
 import operator
-from collections.abc import Collection
 
 import numpy as np
-
-
-def check_name(argument: str, name: str, valid: Collection[str]) -> None:
-    """Refuse a `name` that is not in `valid`, naming the valid ones and the nearest.
-
-    Raises:
-        TypeError: if `name` is not a string.
-        ValueError: if `name` is not in `valid`.
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"`{argument}` must be a string. Received: {argument}={name!r}")
-    if name not in valid:
-        nearest = difflib.get_close_matches(name.lower(), valid, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(
-            f"`{argument}` must be one of {', '.join(map(repr, valid))}.{hint} "
-            f"Received: {argument}={name!r}"
-        )
 
 
 def check_integer(argument: str, value: int, minimum: int) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sparsevae.data.checks import check_integer, check_name, check_rng
+from sparsevae.choices import check_choice
+from sparsevae.data.checks import check_integer, check_rng
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +140,7 @@ class FactorSpace:
         check_rng(rng)
         factors = rng.integers(self.sizes, size=(check_integer("n", n, 1), len(self.sizes)))
         for name, value in (fixed or {}).items():
-            check_name("fixed", name, self.names)
+            check_choice("fixed", name, self.names)
             k = self.names.index(name)
             if check_integer(f"fixed[{name!r}]", value, minimum=0) >= self.sizes[k]:
                 raise ValueError(

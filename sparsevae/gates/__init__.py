@@ -4,10 +4,9 @@ In: the shape (in_channels, out_channels) of a mask. Out: masks in [0, 1], densi
 May import keras only, and of it `keras.ops`, so that gates run on any Keras backend.
 """
 
-import difflib
-
 import keras
 
+from sparsevae.choices import check_choice
 from sparsevae.gates.annealed_sigmoid import AnnealedSigmoid
 from sparsevae.gates.binary import Binary
 from sparsevae.gates.continuous import Continuous
@@ -44,8 +43,5 @@ def get(identifier, seed: int | None = None) -> Gate:
         raise TypeError(
             f"`gate` must be a name, a Gate or a saved config. Received: {identifier!r}"
         )
-    if identifier not in NAMES:
-        near = difflib.get_close_matches(identifier, NAMES, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise ValueError(f"`gate` must be one of {list(NAMES)}. Received: {identifier!r}.{hint}")
+    check_choice("gate", identifier, NAMES)
     return NAMES[identifier](seed=seed)

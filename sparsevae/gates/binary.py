@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from sparsevae.choices import check_choice
 from sparsevae.gates.gate import Gate
 from sparsevae.gates.noise import LogisticNoise
 
@@ -40,8 +41,7 @@ class Binary(Gate):
         **kwargs,
     ):
         super().__init__(learning_rate_multiplier=learning_rate_multiplier, **kwargs)
-        if estimator not in ESTIMATORS:
-            raise ValueError(f"`estimator` must be one of {ESTIMATORS}. Received: {estimator=!r}")
+        check_choice("estimator", estimator, ESTIMATORS)
         if not 0.5 < initial_density < 1:
             raise ValueError(
                 "`initial_density` must be a float above 0.5 and below 1. "

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from sparsevae.choices import check_choice
 from sparsevae.gates.gate import Gate
 from sparsevae.gates.noise import LogisticNoise
 
@@ -69,10 +70,7 @@ class HardConcrete(Gate):
                 "`stretch` must be a pair (low, high) with low < 0 and high > 1. "
                 f"Received: stretch={stretch!r}"
             )
-        if test_rule not in ("median", "mean"):
-            raise ValueError(
-                f'`test_rule` must be "median" or "mean". Received: test_rule={test_rule!r}'
-            )
+        check_choice("test_rule", test_rule, ("median", "mean"))
         if not bounds[0] < math.log(initial_density / (1 - initial_density)) < bounds[1]:
             raise ValueError(
                 "`bounds` must be a pair (low, high) around the logit of `initial_density`. "

@@ -1,6 +1,5 @@
 """All scores of an encoder on a data set, from one draw of images encoded once."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
+from sparsevae.choices import check_choice
 from sparsevae.metrics.activity import active_latents
 from sparsevae.metrics.mutual_information_gap import mig
 from sparsevae.metrics.validation import check_codes, check_count
@@ -128,12 +128,8 @@ def _check_names(metrics: str | Iterable[str]) -> list[str]:
         names = list(NAMES) if metrics == "all" else [metrics]
     else:
         names = list(dict.fromkeys(metrics))
-    unknown = [name for name in names if name not in NAMES]
-    if unknown or not names:
-        near = difflib.get_close_matches(str(unknown[0]), NAMES, n=1) if unknown else []
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f'`metrics` must be "all" or names among {", ".join(NAMES)}. '
-            f"Received: {unknown or names}{hint}"
-        )
+    if not names:
+        raise ValueError('`metrics` must be "all" or at least one name. Received: no name')
+    for name in names:
+        check_choice("metrics", name, NAMES)
     return names

@@ -3,6 +3,7 @@
 import keras
 
 from sparsevae import gates
+from sparsevae.choices import check_choice
 from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
 from sparsevae.models.sparse_vae import SparseVAE
 
@@ -51,8 +52,7 @@ class _Layers:
 
 
 def _networks(gate, where, seed, kernel_regularizer):
-    if where not in PLACES:
-        raise ValueError(f"`where` must be one of {PLACES}. Received: where={where!r}")
+    check_choice("where", where, PLACES)
     of_encoder, of_decoder = (gate if where in ("both", part) else None for part in PLACES[1:])
     return (
         _Layers("encoder", of_encoder, 1000 * seed, kernel_regularizer),

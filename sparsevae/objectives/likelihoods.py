@@ -1,12 +1,13 @@
 """p(x given z): what the decoder's output means."""
 
 import abc
-import difflib
 import math
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from sparsevae.choices import check_choice
 
 tfd = tfp.distributions
 
@@ -84,10 +85,5 @@ def get_likelihood(identifier: str | Likelihood) -> Likelihood:
         raise TypeError(
             f"`likelihood` must be one of {list(NAMES)} or a Likelihood. Received: {identifier!r}"
         )
-    if identifier not in NAMES:
-        near = difflib.get_close_matches(identifier, NAMES, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise ValueError(
-            f"`likelihood` must be one of {list(NAMES)}. Received: {identifier!r}.{hint}"
-        )
+    check_choice("likelihood", identifier, NAMES)
     return NAMES[identifier]()

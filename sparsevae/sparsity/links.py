@@ -1,6 +1,5 @@
 """Densities and prices over all gated layers of a model."""
 
-import difflib
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
+from sparsevae.choices import check_choice
 from sparsevae.layers import GatedLayer
 
 WEIGHTINGS = ("layers", "links", "parameters", "flops")
@@ -34,15 +34,6 @@ def by_name(pairs) -> dict:
     return found
 
 
-def check_weighting(weighting: str) -> str:
-    """The argument, if it is one of `WEIGHTINGS`; else a ValueError that lists them."""
-    if weighting not in WEIGHTINGS:
-        near = difflib.get_close_matches(str(weighting), WEIGHTINGS, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        raise ValueError(f"`weighting` must be one of {WEIGHTINGS}. Received: {weighting!r}.{hint}")
-    return weighting
-
-
 def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
     """What each layer's mean counts for in a mean over the model; sums to 1.
 
@@ -52,7 +43,8 @@ def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
     Raises:
         ValueError: for `"flops"` where a layer's image size is unknown.
     """
-    if check_weighting(weighting) == "layers":
+    check_choice("weighting", weighting, WEIGHTINGS)
+    if weighting == "layers":
         return [1 / len(layers)] * len(layers)
     totals = []
     for layer in layers:

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from sparsevae.sparsity.links import check_weighting, weighted_mean
+from sparsevae.choices import check_choice
+from sparsevae.sparsity.links import WEIGHTINGS, weighted_mean
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -42,7 +43,8 @@ class Strength:
         self.strength = float(strength)
         self.ramp = tuple(ramp)
         self.freeze = freeze
-        self.weighting = check_weighting(weighting)
+        check_choice("weighting", weighting, WEIGHTINGS)
+        self.weighting = weighting
 
     @classmethod
     def over(

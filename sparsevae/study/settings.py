@@ -1,8 +1,9 @@
 """All settings of one run, in one place."""
 
 import dataclasses
-import difflib
 import re
+
+from sparsevae.choices import check_choice
 
 NAMES = {
     "model": ("conv", "mlp"),
@@ -74,7 +75,7 @@ class RunSettings:
 
     def __post_init__(self):
         for field, names in NAMES.items():
-            _check_name(field, getattr(self, field), names)
+            check_choice(field, getattr(self, field), names)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(
                 "`name` must begin with a letter or digit and hold only letters, digits, dots, "
@@ -99,10 +100,3 @@ class RunSettings:
                 "`checkpoint_every` must be a multiple of `steps_per_execution`. Received: "
                 f"{self.checkpoint_every} and {self.steps_per_execution}"
             )
-
-
-def _check_name(field, value, names):
-    if value not in names:
-        near = difflib.get_close_matches(str(value), names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"`{field}` must be one of {names}. Received: {value!r}.{hint}")

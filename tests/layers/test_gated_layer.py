@@ -121,7 +121,7 @@ def test_a_saved_gate_of_another_shape_is_refused():
 
 
 def test_unknown_gates_are_refused_with_a_suggestion():
-    with pytest.raises(ValueError, match='Did you mean "binary"'):
+    with pytest.raises(ValueError, match="Did you mean 'binary'"):
         GatedDense(3, gate="binry")
     with pytest.raises(TypeError, match="`gate`"):
         GatedDense(3, gate=None)

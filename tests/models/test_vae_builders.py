@@ -99,9 +99,9 @@ def test_every_kernel_gets_the_regularizer_and_nothing_else_does(builder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"gate": "hard_concret"}, r"`gate` must be one of .*Did you mean \"hard_concrete\""),
+        ({"gate": "hard_concret"}, r"`gate` must be one of .*Did you mean 'hard_concrete'"),
         ({"where": "middle"}, r"`where` must be one of .*'middle'"),
-        ({"likelihood": "bernouli"}, r"`likelihood` must be .*Did you mean \"bernoulli\""),
+        ({"likelihood": "bernouli"}, r"`likelihood` must be .*Did you mean 'bernoulli'"),
         ({"image_shape": (16, 16)}, r"`image_shape` must be .*\(16, 16\)"),
         ({"image_shape": (16, 16, 0)}, "`image_shape`"),
         ({"image_shape": (16.0, 16, 1)}, "`image_shape`"),

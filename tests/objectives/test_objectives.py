@@ -166,7 +166,7 @@ def test_likelihoods_by_name():
 
 
 def test_an_unknown_likelihood_names_the_nearest():
-    with pytest.raises(ValueError, match=r"`likelihood` must be one of .*Did you mean \"gaussian"):
+    with pytest.raises(ValueError, match=r"`likelihood` must be one of .*Did you mean 'gaussian'"):
         objectives.get_likelihood("gausian")
     with pytest.raises(ValueError, match="bernoulli"):
         objectives.get_likelihood("zzz")

@@ -106,7 +106,7 @@ def test_mixed_precision_and_another_dtype():
     for old, new in zip(model(IMAGES), wide(IMAGES), strict=True):
         old, new = array(old).astype("float32"), array(new)
         assert new.dtype == np.float32
-        np.testing.assert_allclose(new, old, atol=0.02 * np.abs(old).max())
+        np.testing.assert_allclose(new, old, atol=0.05 * np.abs(old).max())
 
 
 def test_lora_is_merged():

@@ -87,4 +87,4 @@ def test_export_then_evaluate(script, finished, tmp_path):
 
 def test_an_unknown_metric_ends_in_one_line(script, finished):
     code, _, err = script("evaluate.py", finished[0], "--metrics", "migg")
-    assert_one_line(code, err, "did you mean 'mig'")
+    assert_one_line(code, err, "Did you mean 'mig'")
