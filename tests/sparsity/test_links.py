@@ -101,7 +101,7 @@ def test_flops_need_sizes_and_the_others_do_not():
 def test_unknown_weightings_are_refused_with_a_suggestion(model):
     with pytest.raises(ValueError, match="Did you mean 'parameters'"):
         layer_weights(sparsity.gated_layers(model), "parameter")
-    with pytest.raises(ValueError, match="one of"):
+    with pytest.raises(TypeError, match="must be a string"):
         sparsity.Strength(1.0, weighting=None)
 
 
