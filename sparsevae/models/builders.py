@@ -119,7 +119,8 @@ def conv_vae(
     encoder = keras.Model(images, _heads(enc, latent_dim, x), name="encoder")
 
     z = x = keras.Input((latent_dim,), name="z")
-    x = dec.dense(height // 16 * (width // 16) * 64)(dec.dense(256)(x))
+    for units in (256, height // 16 * (width // 16) * 64):
+        x = dec.dense(units)(x)
     x = keras.layers.Reshape((height // 16, width // 16, 64), name="decoder_reshape")(x)
     for filters in (64, 32, 32):
         x = dec.deconv(filters)(x)
