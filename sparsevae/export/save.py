@@ -1,6 +1,7 @@
 """From a trained model to a folder that TensorFlow alone can serve."""
 
 import hashlib
+import math
 import os
 from importlib import metadata
 from pathlib import Path
@@ -104,6 +105,7 @@ def _card(vae, stock, folder, record):
         **{name: record[name] for name in named if name in record},
         "density": vae.gate_logs().get("density", 1.0),
         "densities": {k: float(v) for k, v in sparsity.layer_densities(vae).items()},
+        "n_gates": sum(math.prod(layer.gate.mask_shape) for layer in vae.gated_layers),
         "n_parameters": stock.count_params(),
         "n_bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         "sha256": _digests(folder),

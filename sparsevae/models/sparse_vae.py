@@ -263,7 +263,8 @@ class SparseVAE(keras.Model):
         """What `fit` logs of the gates after each epoch: dict of floats, empty without gates."""
         if not self.gated_layers:
             return {}
-        last_step = tf.convert_to_tensor(self.optimizer.iterations) - 1
+        n_steps = self.optimizer.iterations if self.compiled else 0
+        last_step = tf.convert_to_tensor(n_steps, tf.int32) - 1
         return {name: float(value) for name, value in self._gate_logs(last_step).items()}
 
     @tf.function(autograph=False)

@@ -235,7 +235,7 @@ def test_get_by_config_and_by_instance(name):
 
 
 def test_get_refuses_unknown_names_and_suggests_the_nearest():
-    with pytest.raises(ValueError, match='"hard_concrete"'):
+    with pytest.raises(ValueError, match="Did you mean 'hard_concrete'"):
         gates.get("hardconcrete")
     with pytest.raises(ValueError, match="one of") as error:
         gates.get("xyz")
