@@ -264,7 +264,7 @@ class SparseVAE(keras.Model):
         if not self.gated_layers:
             return {}
         n_steps = self.optimizer.iterations if self.compiled else 0
-        last_step = tf.convert_to_tensor(n_steps, tf.int32) - 1
+        last_step = tf.cast(n_steps, tf.int32) - 1
         return {name: float(value) for name, value in self._gate_logs(last_step).items()}
 
     @tf.function(autograph=False)

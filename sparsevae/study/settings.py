@@ -81,22 +81,32 @@ class RunSettings:
                 "`name` must begin with a letter or digit and hold only letters, digits, dots, "
                 f"dashes and underscores. Received: name={self.name!r}"
             )
-        counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
-        for field in counts:
-            if not getattr(self, field) >= 1:
-                raise ValueError(
-                    f"`{field}` must be at least 1. Received: {getattr(self, field)!r}"
-                )
+        _check_counts(self)
         for field in ("learning_rate", "variance"):
-            if not 0 < getattr(self, field) < float("inf"):
-                raise ValueError(f"`{field}` must be above 0. Received: {getattr(self, field)!r}")
-        for field in ("beta", "strength", "cut_threshold", "n_threads", "seed"):
-            if not 0 <= getattr(self, field) < float("inf"):
-                raise ValueError(
-                    f"`{field}` must be at least 0. Received: {getattr(self, field)!r}"
-                )
-        if self.checkpoint_every % self.steps_per_execution:
+            if not 0 < (value := getattr(self, field)) < float("inf"):
+                raise ValueError(f"`{field}` must be finite and above 0. Received: {value!r}")
+        for field in ("beta", "strength", "cut_threshold"):
+            if not 0 <= (value := getattr(self, field)) < float("inf"):
+                raise ValueError(f"`{field}` must be finite and at least 0. Received: {value!r}")
+        if not 0 <= self.open_until <= self.full_at <= self.freeze_at <= 1:
             raise ValueError(
-                "`checkpoint_every` must be a multiple of `steps_per_execution`. Received: "
-                f"{self.checkpoint_every} and {self.steps_per_execution}"
+                "The phases must end in order, 0 <= open_until <= full_at <= freeze_at <= 1. "
+                f"Received: open_until={self.open_until!r}, full_at={self.full_at!r}, "
+                f"freeze_at={self.freeze_at!r}"
+            )
+
+
+def _check_counts(settings):
+    counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
+    for field in (*counts, "n_threads", "seed"):
+        value, least = getattr(settings, field), int(field in counts)
+        if not (isinstance(value, int) and value >= least):
+            raise ValueError(
+                f"`{field}` must be a whole number of at least {least}. Received: {value!r}"
+            )
+    for field in ("n_steps", "checkpoint_every"):
+        if getattr(settings, field) % settings.steps_per_execution:
+            raise ValueError(
+                f"`{field}` must be a multiple of `steps_per_execution`. Received: "
+                f"{getattr(settings, field)} and {settings.steps_per_execution}"
             )

@@ -19,7 +19,7 @@ def test_every_choice_is_taken_and_a_misspelt_one_named(field):
     nearest = NAMES[field][-1]
     with pytest.raises(ValueError, match=rf"`{field}` must be one of .*Did you mean '{nearest}'"):
         RunSettings("a", **{field: nearest[:-1] + "_"})
-    with pytest.raises(ValueError, match=f"`{field}` must be one of"):
+    with pytest.raises(TypeError, match=f"`{field}` must be a string"):
         RunSettings("a", **{field: None})
 
 
