@@ -20,6 +20,10 @@ class Continuous(Gate):
     as in test, once M falls under `threshold`; balanced, its norm is then under `threshold^2`. A
     cut link decays to (0, 0) and stays out.
 
+    Proximal steps on M were measured beside it (docs/gates.md): 0.1 to 0.4 nats of 28 better at
+    equal density, but bound to Adam's state and to a weight decay that sets the scale. A term of
+    the loss works under any optimizer and in anybody's training loop.
+
     Args:
         threshold: Float in [0, 1).
         learning_rate_multiplier, seed: See `Gate`.
