@@ -59,22 +59,28 @@ class Encoder:
 
     def _batched(self, signature, given, array, wanted, batch_size):
         call = self._model.signatures[signature]
-        starts = range(0, max(len(array), 1), batch_size)  # one empty batch gives the empty shape
+        starts = range(0, len(array), batch_size)
         parts = [call(**{given: to_float(array[k : k + batch_size])})[wanted] for k in starts]
-        return np.concatenate([part.numpy() for part in parts])
+        shape = (self.latent_dim,) if wanted == "codes" else self.image_shape
+        empty = np.zeros((0, *shape), np.float32)  # convolutions refuse an empty batch
+        return np.concatenate([empty, *(part.numpy() for part in parts)])
 
 
 def load(folder: str | Path) -> Encoder:
     """An exported model; runs no code but TensorFlow's graph.
 
     Raises:
-        FileNotFoundError: if the folder is not an export.
+        FileNotFoundError: if the folder is not an export, or a part of it is missing.
+        ValueError: if a file is damaged.
     """
     folder = Path(folder)
-    for name in ("card.json", "saved_model.pb"):
+    for name in ("card.json", "saved_model.pb", "variables/variables.index"):
         if not (folder / name).is_file():
             raise FileNotFoundError(
                 f"{folder} is not an exported model: {name} is missing. "
                 "Exports are made by sparsevae.export.save or scripts/export.py"
             )
-    return Encoder(folder)
+    try:
+        return Encoder(folder)
+    except (OSError, tf.errors.OpError) as error:
+        raise ValueError(f"{folder} is damaged; export the model again ({error})") from error

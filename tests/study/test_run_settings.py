@@ -99,7 +99,10 @@ def test_phases_out_of_order_are_refused(phases):
         RunSettings("a", **phases)
 
 
-def test_checkpoints_fall_on_ends_of_executions():
-    RunSettings("a", checkpoint_every=12, steps_per_execution=4)
-    with pytest.raises(ValueError, match=r"multiple of `steps_per_execution`.*10 and 4"):
-        RunSettings("a", checkpoint_every=10, steps_per_execution=4)
+def test_checkpoints_and_the_end_fall_on_ends_of_executions():
+    RunSettings("a", n_steps=40, checkpoint_every=12, steps_per_execution=4)
+    for field in ("n_steps", "checkpoint_every"):
+        sizes = {"n_steps": 40, "checkpoint_every": 12, field: 10}
+        message = rf"`{field}` must be a multiple of `steps_per_execution`.*10 and 4"
+        with pytest.raises(ValueError, match=message):
+            RunSettings("a", steps_per_execution=4, **sizes)

@@ -148,8 +148,3 @@ def test_l1_baseline_reports_its_cut_and_keeps_its_model(settings, monkeypatch, 
     assert "density" not in record
     assert list(pd.read_csv(tmp_path / "tiny" / "history.csv")["step"]) == [4, 6]
     assert not (tmp_path / "tiny" / "pictures" / "masks.png").exists()
-
-
-def test_steps_that_do_not_fill_an_execution_are_refused(settings):
-    with pytest.raises(ValueError, match="`n_steps` must be a multiple of `steps_per_execution`"):
-        changed(settings, gate="none", n_steps=7, steps_per_execution=4)
