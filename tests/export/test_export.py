@@ -316,7 +316,7 @@ def test_what_is_no_export_is_refused(tmp_path):
             export.load(folder)
 
 
-@pytest.mark.parametrize("part", ["card.json", "saved_model.pb"])
+@pytest.mark.parametrize("part", ["card.json", "saved_model.pb", "variables/variables.index"])
 def test_a_damaged_folder_is_refused_by_name(folder, part, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)

@@ -286,6 +286,14 @@ def test_nan_ends_the_run_with_the_last_good_checkpoint(vae, images, values, ste
     assert list(pd.read_csv(tmp_path / "history.csv")["step"]) == [2]
 
 
+def test_a_poisoned_batch_ends_the_run(vae, images, tmp_path):
+    """`fit` looks at the first batch only; what comes later shows in the loss."""
+    poison = np.where(np.arange(64) == 50, np.nan, 1).astype("float32")[:, None, None, None]
+    with pytest.raises(DivergedError, match=r"The loss became nan by step 4; .*step 2 is kept"):
+        train(vae, images / np.float32(255) * poison, 8, Checkpoints(tmp_path), per_epoch=2)
+    assert steps_kept(tmp_path) == [2]
+
+
 def test_a_huge_learning_rate_is_reported(make_vae, images, tmp_path):
     vae = make_vae(eager=True, rate=1e30)
     with pytest.raises(DivergedError, match="no checkpoint exists yet"):

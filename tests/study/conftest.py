@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import pytest
 import tiny
+from tensorflow.python.framework import config
 
 from sparsevae.study import RunSettings
 
@@ -28,10 +29,11 @@ def tiny_data():
 
 
 @pytest.fixture(autouse=True)
-def float32_policy():
-    """`run` sets the policy of the process."""
+def process_as_before():
+    """`run` sets the policy of the process, and determinism, under which Keras refuses jit."""
     yield
     keras.config.set_dtype_policy("float32")
+    config.disable_op_determinism()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -83,6 +84,35 @@ def test_the_end_is_that_of_an_unbroken_run(broken, finished):
 
 def test_nothing_half_written_is_left(broken):
     assert [path for path in broken[0].rglob(".*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_a_full_size_run_killed_from_outside(tmp_path):
+    """The standard VAE on dSprites, killed at whatever moment follows its first checkpoint."""
+    sizes = ["--n-steps", "90", "--checkpoint-every", "10", "--steps-per-execution", "5"]
+    command = [sys.executable, "scripts/train.py", "--name", "run", *sizes, "--runs"]
+
+    def start(parent):
+        return subprocess.Popen([*command, parent], cwd=CHILD.parents[2], stderr=subprocess.PIPE)
+
+    killed = start(tmp_path / "killed")
+    folder = tmp_path / "killed" / "run" / "checkpoints"
+    while not checkpoints(folder) and killed.poll() is None:
+        time.sleep(0.05)
+    time.sleep(1)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL and not records.is_complete(folder.parent)
+    for parent in ("killed", "whole"):
+        _, errors = (process := start(tmp_path / parent)).communicate()
+        assert process.returncode == 0, errors[-2000:]
+    mine, whole = (
+        keras.saving.load_model(tmp_path / parent / "run" / "model.keras")
+        for parent in ("killed", "whole")
+    )
+    for a, b in zip(mine.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert records.read_record(folder.parent) == records.read_record(tmp_path / "whole" / "run")
 
 
 def test_killed_while_exporting(finished, tmp_path):
