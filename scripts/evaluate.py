@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from command import main, quiet_tensorflow
@@ -15,9 +15,15 @@ class Arguments:
     folder: tyro.conf.Positional[Path]
     """runs/NAME or saved_models/NAME."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ("all",)
-    """Names of scores."""
+    """Names of scores, or all."""
+    dci: Literal["fast", "exact"] = "fast"
+    """Trees behind the scores dci and unified in all; exact ones take minutes."""
     seed: int = 0
     """Of the images that are drawn."""
+    n_samples: int = 10_000
+    """Images, and votes of 64 images; half as many for testing."""
+    n_bootstrap: int = 0
+    """Bootstrap samples for 95 % intervals; each computes every score again."""
 
 
 def evaluate() -> None:
@@ -25,10 +31,21 @@ def evaluate() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
         from sparsevae.study.scoring import score
+        from sparsevae.study.summary import score_table
 
-    scores = score(arguments.folder, arguments.metrics, arguments.seed)
-    width = max(map(len, scores))
-    print("\n".join(f"{name:{width}}  {value:8.4f}" for name, value in scores.items()))
+    scores = score(
+        arguments.folder,
+        _names(arguments),
+        seed=arguments.seed,
+        n_samples=arguments.n_samples,
+        n_bootstrap=arguments.n_bootstrap,
+    )
+    print(score_table(scores))
+
+
+def _names(arguments: Arguments) -> list[str]:
+    exact = ["dci", "unified"] if arguments.dci == "exact" else []
+    return [n for name in arguments.metrics for n in [name, *(exact if name == "all" else [])]]
 
 
 if __name__ == "__main__":

@@ -29,8 +29,6 @@ def active_latents(codes: np.ndarray, threshold: float = 0.05) -> np.ndarray:
         standard deviation (ddof 1) as in disentanglement_lib.
     """
     codes = check_codes(codes)
-    if len(codes) < 2:
-        raise ValueError(f"`codes` must hold at least 2 samples. Received: {codes.shape=}")
     if not threshold >= 0:  # written so that NaN fails too
         raise ValueError(
             f"`threshold` must be a float of 0 or above. Received: threshold={threshold!r}"

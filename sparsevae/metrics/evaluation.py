@@ -1,57 +1,18 @@
-"""All scores of an encoder on a data set, from one draw of images encoded once."""
+"""All scores of an encoder on a data set, from images that are drawn and encoded once."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from tqdm import tqdm
 
 from sparsevae.choices import check_choice
 from sparsevae.metrics.activity import active_latents
-from sparsevae.metrics.mutual_information_gap import mig
-from sparsevae.metrics.validation import check_codes, check_count
+from sparsevae.metrics.images import FactorData, encode_once
+from sparsevae.metrics.registry import SCORES, SLOW, View, draw_images
+from sparsevae.metrics.validation import check_count
 
-
-class FactorData(Protocol):
-    """What `evaluate` asks of a data set."""
-
-    factor_names: tuple[str, ...]
-    factor_sizes: tuple[int, ...]
-
-    def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Factors `(n, n_factors)` and images `(n, height, width, channels)`."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a score is computed from: `codes (n, latent_dim)` and `factors (n, n_factors)`."""
-
-    codes: np.ndarray
-    factors: np.ndarray
-
-
-# A new score is one line here: `evaluate` then reports it for all latents, for the active ones
-# and for a perfect code.
-SCORES: dict[str, Callable[[Sample], float]] = {
-    "mig": lambda sample: mig(sample.codes, sample.factors),
-}
-
-
-def _active(sample: Sample) -> Sample:
-    return replace(sample, codes=sample.codes[:, active_latents(sample.codes)])
-
-
-def _perfect(sample: Sample) -> Sample:
-    return replace(sample, codes=sample.factors.astype(np.float64))
-
-
-VIEWS: dict[str, Callable[[Sample], Sample]] = {
-    "": lambda sample: sample,
-    "_active": _active,
-    "_ceiling": _perfect,
-}
-NAMES = (*(score + view for score in SCORES for view in VIEWS), "active_latents")
+# Half the width of a 95 % interval, in standard errors.
+_HALF_WIDTH = 1.96
 
 
 def evaluate(
@@ -61,75 +22,114 @@ def evaluate(
     metrics: str | Iterable[str] = "all",
     seed: int = 0,
     n_samples: int = 10_000,
+    n_bootstrap: int = 0,
     batch_size: int = 1_000,
 ) -> dict[str, float]:
-    """Scores of an encoder: draws images once, encodes them once, computes every score on them.
+    """Scores of an encoder: draws images, encodes each once, computes every score on the codes.
 
-    Per score NAME: `NAME` over all latents, `NAME_active` over the active ones (0.0 if there is
-    none) and `NAME_ceiling`, the score of a perfect code (each factor's index as one latent) on
-    the same draw. `active_latents` counts the latents that `metrics.active_latents` keeps.
-    Factors with a single value (the color of dSprites) carry no information and are left out.
+    Per value NAME of a score: `NAME` over all latents, `NAME_active` over the active ones (0 if
+    there is none) and `NAME_ceiling`, the value of a perfect code (each factor's index as one
+    latent) on the same draw: the top of the scale for most scores, and well below 1 for some.
+    `active_latents` counts the latents that `metrics.active_latents` keeps. Images are drawn
+    uniformly with replacement. Factors with a single value are left out.
+
+    A score of several values has a suffix for each, such as `dci_fast_completeness`. The scores
+    "dci" and "unified" with exact trees take minutes: they must be asked for by name, and "all"
+    has "dci_fast" and "unified_fast" in their place.
+
+    With `n_bootstrap`, `NAME_low` and `NAME_high` bound a 95 % interval: the value plus and minus
+    1.96 standard deviations over bootstrap samples, refitted for each. (Their percentiles would
+    be off: resampled codes hold duplicates, which raises every estimate of information.) It is
+    about the images drawn, not about training another model.
 
     Args:
         encode: Callable from uint8 images `(n, height, width, channels)` to codes
             `(n, latent_dim)`; called with `batch_size` images at a time.
-        data: Data set with `sample(n, rng)`, `factor_names` and `factor_sizes`.
-        metrics: "all", or the names wanted.
-        seed: Of the draw; the same seed draws the same images for every encoder.
-        n_samples: Images drawn, at least 2. They are held in memory.
+        data: Data set with `factors(indices)`, `images(indices)` and a length.
+        metrics: "all", or the names wanted; one of them may be "all".
+        seed: Of the draw and the fits; the same seed draws the same images for every encoder.
+        n_samples: Images drawn for training, at least 2, and votes of 64 images for the scores
+            that take them; half as many for testing.
+        n_bootstrap: Bootstrap samples, 0 for no intervals, else at least 2.
         batch_size: Images per call of `encode`, at least 1.
 
     Returns:
-        Dict from name to float, in the order asked for.
+        Dict from name to finite float, in the order asked for.
 
     Raises:
         TypeError: if a count is not an integer or the codes are not numbers.
-        ValueError: if a name is unknown, the codes have a wrong shape or are not finite, or
-            `n_samples` is too small to show two values of a factor.
+        ValueError: if a name is unknown, the codes have a wrong shape or are not finite, or a
+            count is too small.
     """
-    names = _check_names(metrics)
-    n_samples = check_count("n_samples", n_samples, minimum=2)
+    names = score_names(metrics)
+    n_samples = check_count("n_samples", n_samples, minimum=4)
     batch_size = check_count("batch_size", batch_size, minimum=1)
-    factors, images = data.sample(n_samples, np.random.default_rng(seed))
-    varied = np.asarray(data.factor_sizes) > 1
-    sample = Sample(_encode_in_batches(encode, images, batch_size), factors[:, varied])
-    return {name: _score(name, sample) for name in names}
+    if check_count("n_bootstrap", n_bootstrap, minimum=0) == 1:
+        raise ValueError("`n_bootstrap` must be 0 or at least 2. Received: n_bootstrap=1")
+    factors = data.factors(np.arange(len(data)))
+    rng = np.random.default_rng(seed)
+    draw = draw_images(factors, names, n_samples, rng)
+    table = encode_once(encode, data, draw.images(), batch_size)
+    active = active_latents(table[draw.train.images])
+    tables = {"": table, "_active": table[:, active]}
+    with tqdm(desc="Scoring", unit=" scores", delay=1, leave=False, disable=None) as bar:
+        bar.total = len(names) * (3 + 2 * n_bootstrap)
+
+        def compute(tables, draw):
+            views = {end: View(codes, factors, draw, seed) for end, codes in tables.items()}
+            return _compute(names, views, bar)
+
+        scores = compute({**tables, "_ceiling": factors.astype(np.float64)}, draw)
+        resampled = [compute(tables, draw.resampled(rng)) for _ in range(n_bootstrap)]
+    scores = _with_intervals(scores, resampled)
+    return {**scores, "active_latents": float(active.sum())}
 
 
-def _score(name: str, sample: Sample) -> float:
-    """Value of one of `NAMES`."""
-    if name == "active_latents":
-        return float(active_latents(sample.codes).sum())
-    score = next(score for score in SCORES if name.removeprefix(score) in VIEWS)
-    viewed = VIEWS[name.removeprefix(score)](sample)
-    return SCORES[score](viewed) if viewed.codes.shape[1] else 0.0
-
-
-def _encode_in_batches(encode: Callable, images: np.ndarray, batch_size: int) -> np.ndarray:
-    """Codes `(n_samples, latent_dim)` of images, checked batch by batch."""
-    batches = []
-    starts = range(0, len(images), batch_size)
-    for start in tqdm(starts, desc="Encoding", unit="batch", leave=False, disable=None):
-        batch = images[start : start + batch_size]
-        codes = np.asarray(encode(batch))
-        expected = (len(batch), *(batches[0].shape[1:] if batches else codes.shape[1:]))
-        if codes.ndim != 2 or codes.shape != expected:
-            raise ValueError(
-                "`encode` must return codes (n_images, latent_dim) of one latent_dim. "
-                f"Received: shape {codes.shape} for {len(batch)} images from image {start} on"
-            )
-        batches.append(check_codes(codes))
-    return np.concatenate(batches)
-
-
-def _check_names(metrics: str | Iterable[str]) -> list[str]:
-    """The names asked for, each once, or an error that lists the choice."""
-    if isinstance(metrics, str):
-        names = list(NAMES) if metrics == "all" else [metrics]
-    else:
-        names = list(dict.fromkeys(metrics))
-    if not names:
-        raise ValueError('`metrics` must be "all" or at least one name. Received: no name')
+def _compute(names: list[str], views: dict[str, View], bar: tqdm) -> dict[str, float]:
+    """Every score in every view, named by score, suffix and view."""
+    latent_dim = views[""].table.shape[1]
+    scores = {}
     for name in names:
-        check_choice("metrics", name, NAMES)
-    return names
+        of_all = {}
+        for end, view in views.items():
+            bar.set_postfix_str(f"{name}{end}", refresh=False)
+            if not view.table.shape[1]:
+                values = dict.fromkeys(of_all, 0.0)
+            elif end == "_active" and view.table.shape[1] == latent_dim:
+                values = of_all
+            else:
+                values = SCORES[name](view)
+            of_all = of_all or values  # the first view
+            scores |= {f"{name}{suffix}{end}": float(value) for suffix, value in values.items()}
+            bar.update()
+    return scores
+
+
+def _with_intervals(
+    scores: dict[str, float], resampled: list[dict[str, float]]
+) -> dict[str, float]:
+    """The scores, each with a bootstrap followed by the ends of its interval."""
+    with_intervals = {}
+    for name, value in scores.items():
+        with_intervals[name] = value
+        if resampled and name in resampled[0]:
+            half = _HALF_WIDTH * float(np.std([sample[name] for sample in resampled], ddof=1))
+            with_intervals |= {f"{name}_low": value - half, f"{name}_high": value + half}
+    return with_intervals
+
+
+def score_names(metrics: str | Iterable[str]) -> list[str]:
+    """Names of scores, each once, with "all" spelled out.
+
+    Raises:
+        ValueError: if a name is unknown or there is none.
+        TypeError: if a name is not a string.
+    """
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
+    if not asked:
+        raise ValueError('`metrics` must be "all" or at least one name. Received: no name')
+    for name in asked:
+        check_choice("metrics", name, ("all", *SCORES))
+    quick = [name for name in SCORES if name not in SLOW]
+    names = [n for name in asked for n in (quick if name == "all" else [name])]
+    return list(dict.fromkeys(names))

@@ -3,7 +3,11 @@
 import numpy as np
 
 from sparsevae.metrics.information import bin_codes, entropies, mutual_information_matrix
-from sparsevae.metrics.validation import check_codes_and_factors, check_count
+from sparsevae.metrics.validation import (
+    check_codes_and_factors,
+    check_count,
+    varying_factors,
+)
 
 
 def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
@@ -11,6 +15,7 @@ def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
 
     Unchanged when latents are permuted, rescaled or joined by dead (constant) ones; a latent may
     serve two factors unpunished. With one latent the runner-up is taken to know nothing.
+    One-valued factors are left out.
 
     Args:
         codes: Float array `(n_samples, latent_dim)`.
@@ -18,13 +23,14 @@ def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
         n_bins: Equal-width bins per latent, at least 2.
 
     Returns:
-        Float in [0, 1], higher is better. Near 0 for independent codes; bias grows with `n_bins`.
-        A factor with more values than `n_bins` keeps a perfect code below 1: .895 on dSprites.
+        Float in [0, 1], higher is better; 0 if no factor varies. Near 0 for independent codes;
+        bias grows with `n_bins`. A factor with more values than `n_bins` keeps a
+        perfect code below 1: .895 on dSprites.
 
     Raises:
         TypeError: if an array is not numeric or `n_bins` is not an integer.
-        ValueError: if the sample counts differ, a factor is constant, negative or not whole, a
-            code is not finite, an array is empty or not two-dimensional, or `n_bins` is below 2.
+        ValueError: if the sample counts differ, a factor is negative or not whole, a code is not
+            finite, an array is empty or not two-dimensional, or `n_bins` is below 2.
 
     References:
         Chen et al. 2018, Isolating Sources of Disentanglement in VAEs, section 4, 1802.04942.
@@ -33,6 +39,9 @@ def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
     """
     codes, factors = check_codes_and_factors(codes, factors)
     n_bins = check_count("n_bins", n_bins, minimum=2)
+    factors = factors[:, varying_factors(factors)]
+    if not factors.shape[1]:
+        return 0.0
     information = mutual_information_matrix(bin_codes(codes, n_bins), factors, n_bins)
     nothing = np.zeros((1, factors.shape[1]))  # the runner-up of a single latent
     ranked = np.sort(np.concatenate([nothing, information]), axis=0)

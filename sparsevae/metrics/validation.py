@@ -5,25 +5,26 @@ import operator
 import numpy as np
 
 
-def check_codes(codes: np.ndarray) -> np.ndarray:
+def check_codes(codes: np.ndarray, min_samples: int = 2) -> np.ndarray:
     """Codes as a float array, or one clear error.
 
     Args:
-        codes: Real array `(n_samples, latent_dim)`, finite, neither axis empty.
+        codes: Real array `(n_samples, latent_dim)`, finite, at least one latent.
+        min_samples: Fewest samples that make sense.
 
     Returns:
         Float array `(n_samples, latent_dim)`: float32 and float64 as they came, all else float64.
 
     Raises:
         TypeError: if the values are not real numbers.
-        ValueError: if the shape is not two-dimensional, an axis is empty, a value is NaN or
-            infinite, or the range of a latent overflows its float type.
+        ValueError: if the shape is not two-dimensional, there are too few samples or no
+            latent, a value is NaN or infinite, or the range of a latent overflows its float type.
     """
     codes = np.asarray(codes)
-    if codes.ndim != 2 or 0 in codes.shape:
+    if codes.ndim != 2 or len(codes) < min_samples or not codes.shape[1]:
         raise ValueError(
-            "`codes` must be a non-empty array (n_samples, latent_dim). "
-            f"Received: codes.shape={codes.shape}"
+            "`codes` must be an array (n_samples, latent_dim) with n_samples of at least "
+            f"{min_samples} and latent_dim of at least 1. Received: codes.shape={codes.shape}"
         )
     if not np.can_cast(codes.dtype, np.float64, casting="same_kind"):
         raise TypeError(f"`codes` must be real numbers. Received: codes.dtype={codes.dtype}")
@@ -52,8 +53,8 @@ def check_factors(factors: np.ndarray) -> np.ndarray:
 
     Raises:
         TypeError: if the values are not numbers.
-        ValueError: if the shape is not two-dimensional, an axis is empty, a value is negative or
-            not whole, or a factor is constant.
+        ValueError: if the shape is not two-dimensional, an axis is empty, or a value is negative
+            or not whole.
     """
     factors = np.asarray(factors)
     if factors.ndim != 2 or 0 in factors.shape:
@@ -70,12 +71,6 @@ def check_factors(factors: np.ndarray) -> np.ndarray:
             "`factors` must be class indices: whole numbers from 0 to 2**53. "
             f"Received: {factors[wrong][0]} in factor {np.argwhere(wrong)[0, 1]}; "
             "bin real-valued factors first"
-        )
-    constant = np.flatnonzero(factors.min(axis=0) == factors.max(axis=0)).tolist()
-    if constant:
-        raise ValueError(
-            "`factors` must take at least two values each. "
-            f"Received: one value only in factors {constant} of {factors.shape[0]} samples"
         )
     return factors.astype(np.int64)
 
@@ -105,6 +100,50 @@ def check_codes_and_factors(
     return codes, factors
 
 
+def check_split(
+    codes: np.ndarray, factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training and test samples of the same latents and factors, or one clear error.
+
+    Args:
+        codes: Array `(n_train, latent_dim)`, see `check_codes`.
+        factors: Array `(n_train, n_factors)`, see `check_factors`.
+        test_codes: Array `(n_test, latent_dim)`.
+        test_factors: Array `(n_test, n_factors)`.
+
+    Returns:
+        The four arrays, codes as floats and factors as int64.
+
+    Raises:
+        TypeError: as `check_codes` and `check_factors`.
+        ValueError: as `check_codes_and_factors`, and if latents or factors differ in number.
+    """
+    codes, factors = check_codes_and_factors(codes, factors)
+    test_codes, test_factors = check_codes_and_factors(test_codes, test_factors)
+    for name, train, test in (("codes", codes, test_codes), ("factors", factors, test_factors)):
+        if train.shape[1] != test.shape[1]:
+            raise ValueError(
+                f"`{name}` and `test_{name}` must have the same number of columns. "
+                f"Received: {name}.shape={train.shape}, test_{name}.shape={test.shape}"
+            )
+    return codes, factors, test_codes, test_factors
+
+
+def varying_factors(factors: np.ndarray) -> np.ndarray:
+    """Factors that take at least two values: the one rule for one-valued factors.
+
+    A one-valued factor carries no information: every score leaves it out, as if its column were
+    not there. Where none is left a score is 0.
+
+    Args:
+        factors: Integer array `(n_samples, n_factors)`.
+
+    Returns:
+        Boolean array `(n_factors,)`.
+    """
+    return factors.min(axis=0) != factors.max(axis=0)
+
+
 def check_count(name: str, value: int, minimum: int) -> int:
     """`value` as an int of at least `minimum`, or an error that names the argument.
 
@@ -129,3 +168,39 @@ def check_count(name: str, value: int, minimum: int) -> int:
             f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}"
         )
     return count
+
+
+def check_batches(
+    prefix: str, factor: np.ndarray, latent_dim: int, *batches: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Batches of codes and the factor that each holds, or one clear error.
+
+    Args:
+        prefix: Beginning of the argument names, for the message.
+        factor: Integer array `(n_votes,)`, 0 or above.
+        latent_dim: Number of latents expected.
+        batches: Float arrays `(n_votes, batch, latent_dim)` of one shape, batch of at least 2.
+
+    Returns:
+        Int64 factor `(n_votes,)`, then the batches as float arrays.
+
+    Raises:
+        TypeError: if an array is not numeric.
+        ValueError: if shapes disagree, a value is not finite, or a factor is negative or not whole.
+    """
+    arrays = [np.asarray(array) for array in batches]
+    shape = arrays[0].shape
+    if any(a.ndim != 3 or a.shape != shape for a in arrays) or not (
+        shape[0] >= 1 and shape[1] >= 2 and shape[2] == latent_dim >= 1
+    ):
+        raise ValueError(
+            f"`{prefix}` codes must have the shape (n_votes, batch, latent_dim={latent_dim}), a "
+            f"batch of at least 2. Received: shapes {[array.shape for array in arrays]}"
+        )
+    if np.ndim(factor) != 1 or len(factor) != shape[0]:
+        raise ValueError(
+            f"`{prefix}_factor` must hold one factor for each of the {shape[0]} votes. "
+            f"Received: shape {np.shape(factor)}"
+        )
+    codes = [check_codes(array.reshape(-1, latent_dim)).reshape(shape) for array in arrays]
+    return check_factors(np.asarray(factor)[:, None])[:, 0], *codes

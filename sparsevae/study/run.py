@@ -52,7 +52,7 @@ def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = 
         "settings": dataclasses.asdict(settings),
         "data_source": data.source,
         **evaluate(vae, data, settings),
-        "scores": metrics.evaluate(vae.codes, data, seed=0),
+        "scores": metrics.evaluate(vae.codes, data, metrics=settings.metrics, seed=0),
     }
     records.write_json(folder / "scores.json", record["scores"])
     pictures.draw(vae, data, folder)

@@ -20,19 +20,26 @@ def load_run(folder: str | Path) -> tuple[SparseVAE, dict]:
     return keras.saving.load_model(Path(folder) / "model.keras"), record
 
 
-def score(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) -> dict[str, float]:
+def score(
+    folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0, **options: int
+) -> dict[str, float]:
     """Scores a run or an exported model on its data set; writes `scores.json` into the folder.
+
+    Args:
+        folder: `runs/NAME` or `saved_models/NAME`.
+        names: Names of scores, or "all".
+        seed: Of the images that are drawn.
+        options: `n_samples` and `n_bootstrap` of `metrics.evaluate`.
 
     Raises:
         FileNotFoundError: if the folder is neither.
-        ValueError: for an unknown metric.
+        ValueError: for an unknown metric or a count that is too small.
     """
     folder = Path(folder)
     encode, record = _encoder(folder)
     settings = record["settings"]
     data = data_sets.load(settings["data"], settings["data_dir"], record["data_source"])
-    chosen = "all" if tuple(names) == ("all",) else list(names)
-    scores = metrics.evaluate(encode, data, metrics=chosen, seed=seed)
+    scores = metrics.evaluate(encode, data, metrics=names, seed=seed, **options)
     records.write_json(folder / "scores.json", scores)
     return scores
 

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 from sparsevae.choices import check_choice
+from sparsevae.metrics.evaluation import score_names
 
 NAMES = {
     "model": ("conv", "mlp"),
@@ -68,6 +69,8 @@ class RunSettings:
     """Steps per call of the compiled function."""
     checkpoint_every: int = 500
     """Steps between checkpoints, also between rows of the history."""
+    metrics: list[str] = dataclasses.field(default_factory=lambda: ["mig", "sap", "dci_fast"])
+    """Scores at the end. "all" takes minutes; scripts/evaluate.py adds others later."""
     n_threads: int = 0
     """CPU threads of TensorFlow; 0 is all cores."""
     seed: int = 0
@@ -82,6 +85,7 @@ class RunSettings:
                 f"dashes and underscores. Received: name={self.name!r}"
             )
         _check_counts(self)
+        score_names(self.metrics)
         for field in ("learning_rate", "variance"):
             if not 0 < (value := getattr(self, field)) < float("inf"):
                 raise ValueError(f"`{field}` must be finite and above 0. Received: {value!r}")

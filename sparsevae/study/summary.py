@@ -1,5 +1,7 @@
 """A record in words."""
 
+from collections.abc import Mapping
+
 
 def summary(record: dict, folder: str) -> str:
     """What a run learned, as lines of text for a terminal."""
@@ -9,11 +11,7 @@ def summary(record: dict, folder: str) -> str:
         f"  ELBO            {record['elbo']:9.2f} nats per image "
         f"(reconstruction {record['reconstruction']:.2f}, KL {record['kl']:.2f})",
         f"  active latents  {record['active_latents']:6.0f} of {record['settings']['latent_dim']}",
-        *(
-            f"  {name:14}  {value:9.3f}"
-            for name, value in record["scores"].items()
-            if name != "active_latents"  # there by the spread of codes; above by KL
-        ),
+        *(f"  {line}" for line in score_table(record["scores"]).splitlines()),
     ]
     if "density" in record:
         lines.append(f"  density         {record['density']:9.3f} of all links are open; by layer:")
@@ -26,4 +24,19 @@ def summary(record: dict, folder: str) -> str:
             f"ELBO after the cut {record['elbo_after_cut']:.2f}"
         )
     lines.append(f"  pictures        {folder}/pictures, model {folder}/model.keras")
+    return "\n".join(lines)
+
+
+def score_table(scores: Mapping[str, float]) -> str:
+    """Scores of `metrics.evaluate` as a table: all latents, active ones, ceiling, intervals."""
+    width = max(map(len, scores))
+    lines = [f"{'score':{width}}       all    active   ceiling"]
+    for name in scores:
+        if f"{name}_ceiling" in scores:
+            values = [scores[name + view] for view in ("", "_active", "_ceiling")]
+            lines.append(f"{name:{width}}" + "".join(f"{value:10.3f}" for value in values))
+            if f"{name}_low" in scores:
+                low, high = scores[f"{name}_low"], scores[f"{name}_high"]
+                lines[-1] += f"   95 %: {low:.3f} to {high:.3f}"
+    lines.append(f"{'latents by spread of codes':{width}}{scores['active_latents']:10.0f} active")
     return "\n".join(lines)

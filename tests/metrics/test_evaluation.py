@@ -6,8 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from sparsevae.metrics import evaluate, mig
-from sparsevae.metrics.evaluation import NAMES, SCORES
+from sparsevae.metrics import evaluate
+from sparsevae.metrics.evaluation import score_names
+from sparsevae.metrics.registry import SCORES, SLOW
+
+QUICK = ("mig", "sap", "factor_vae", "beta_vae")
 
 
 class GridData:
@@ -16,9 +19,14 @@ class GridData:
     factor_names = ("color", "shape", "x", "y")
     factor_sizes = (1, 3, 40, 32)
 
-    def sample(self, n, rng):
-        factors = np.stack([rng.integers(size, size=n) for size in self.factor_sizes], axis=1)
-        return factors, factors.astype(np.uint8).reshape(n, 2, 2, 1)
+    def __len__(self):
+        return int(np.prod(self.factor_sizes))
+
+    def factors(self, indices):
+        return np.stack(np.unravel_index(indices, self.factor_sizes), axis=1)
+
+    def images(self, indices):
+        return self.factors(indices).astype(np.uint8).reshape(len(indices), 2, 2, 1)
 
 
 def perfect(images):
@@ -29,41 +37,69 @@ DATA = GridData()
 
 
 def test_perfect_encoder_reaches_the_ceiling():
-    scores = evaluate(perfect, DATA, n_samples=2_000, batch_size=300)
-    assert list(scores) == list(NAMES)
+    scores = evaluate(perfect, DATA, metrics=QUICK, n_samples=2_000, batch_size=300)
+    expected = [f"{name}{view}" for name in QUICK for view in ("", "_active", "_ceiling")]
+    assert list(scores) == [*expected, "active_latents"]
     assert all(type(value) is float for value in scores.values())
-    assert scores["mig"] == scores["mig_active"] == pytest.approx(scores["mig_ceiling"], abs=1e-12)
+    for name in ("mig", "sap"):
+        assert scores[name] == scores[f"{name}_active"]
+        assert scores[name] == pytest.approx(scores[f"{name}_ceiling"], abs=1e-6)
+    assert scores["factor_vae"] == scores["beta_vae"] == 1.0
     assert scores["active_latents"] == 3  # the single color is constant
+
+
+def test_all_scores_are_finite_floats_of_every_view():
+    def encode(images):
+        return perfect(images)[:, 1:] @ np.arange(1.0, 13).reshape(3, 4) / 10
+
+    scores = evaluate(encode, DATA, n_samples=300)
+    assert all(np.isfinite(value) and type(value) is float for value in scores.values())
+    for name in set(SCORES) - set(SLOW):
+        values = [key for key in scores if key.startswith(name)]
+        assert {key for key in values if key.endswith("_ceiling")}, name
+        assert {key for key in values if key.endswith("_active")}, name
+    assert not any(key.startswith(("dci_disentanglement", "unified_importance")) for key in scores)
 
 
 def test_ceiling_on_the_factors_of_dsprites():
     class DSprites(GridData):
         factor_sizes = (3, 6, 40, 32, 32)
 
-        def sample(self, n, rng):
-            factors = np.stack([rng.integers(size, size=n) for size in self.factor_sizes], axis=1)
-            return factors, factors.astype(np.uint8).reshape(n, 1, 5, 1)
+        def images(self, indices):
+            return self.factors(indices).astype(np.uint8).reshape(len(indices), 1, 5, 1)
 
-    ceiling = evaluate(lambda x: x.reshape(len(x), 5), DSprites(), metrics=["mig_ceiling"])
-    assert ceiling == {"mig_ceiling": pytest.approx(0.895, abs=0.003)}
+    ceiling = evaluate(lambda x: x.reshape(len(x), 5), DSprites(), metrics=["mig", "sap"])
+    assert ceiling["mig_ceiling"] == pytest.approx(0.895, abs=0.003)
+    assert ceiling["sap_ceiling"] == pytest.approx(0.24, abs=0.01)
 
 
-def test_score_is_that_of_one_draw_encoded_in_batches():
-    factors, images = DATA.sample(1_001, np.random.default_rng(3))
-    sizes = []
+def test_no_image_is_encoded_twice_and_none_without_need():
+    encoded = []
 
     def encode(batch):
-        sizes.append(len(batch))
-        return perfect(batch) @ np.arange(8).reshape(4, 2)
+        encoded.append(batch.reshape(len(batch), 4))
+        return perfect(batch)
 
-    scores = evaluate(encode, DATA, metrics=["mig"], seed=3, n_samples=1_001, batch_size=500)
-    assert scores == {"mig": mig(encode(images), factors[:, 1:])}
-    assert sizes[:3] == [500, 500, 1]
+    evaluate(encode, DATA, metrics=["mig", "factor_vae"], n_samples=100, batch_size=77)
+    assert {len(batch) for batch in encoded[:-1]} == {77}
+    encoded = np.concatenate(encoded)
+    assert len(encoded) == len(np.unique(encoded, axis=0)) <= len(DATA)
+    encoded = []
+    evaluate(encode, DATA, metrics=["mig"], n_samples=100)
+    assert sum(map(len, encoded)) <= 150
+
+
+def test_a_score_does_not_depend_on_the_others_asked_for():
+    def scores(*names):
+        return evaluate(lambda x: perfect(x) ** 2, DATA, metrics=names, n_samples=200)
+
+    both = scores("factor_vae", "mig")
+    assert both == {**scores("mig"), **scores("factor_vae")}
 
 
 def test_same_seed_same_scores():
     def score(seed):
-        return evaluate(lambda x: perfect(x) ** 2, DATA, seed=seed, n_samples=500)
+        return evaluate(lambda x: perfect(x) ** 2, DATA, metrics=QUICK, seed=seed, n_samples=200)
 
     assert score(0) == score(0) != score(1)
 
@@ -72,33 +108,74 @@ def test_dead_latents_count_for_nothing():
     def faint(images):
         return np.hstack([perfect(images)[:, 1:3], 1e-4 * perfect(images)[:, 1:3]])
 
-    scores = evaluate(faint, DATA, n_samples=500)
+    scores = evaluate(faint, DATA, metrics="mig", n_samples=500)
     assert scores["active_latents"] == 2
     assert scores["mig"] == pytest.approx(0, abs=0.05) and scores["mig_active"] > 0.4
 
 
 def test_encoder_with_no_active_latent_scores_zero():
-    scores = evaluate(lambda images: np.ones((len(images), 3)), DATA, n_samples=500)
-    assert (scores["mig"], scores["mig_active"], scores["active_latents"]) == (0, 0, 0)
+    scores = evaluate(lambda x: np.full((len(x), 3), 0.1), DATA, n_samples=100)
+    assert scores["active_latents"] == 0
+    for name in ("mig", "factor_vae", "dci_fast_disentanglement", "gaussian_total_correlation"):
+        assert scores[name] == scores[f"{name}_active"] == 0
 
 
-def test_one_name_and_repeated_names():
-    assert list(evaluate(perfect, DATA, metrics="mig", n_samples=500)) == ["mig"]
-    wanted = ["active_latents", "mig", "mig"]
-    assert list(evaluate(perfect, DATA, metrics=wanted, n_samples=500)) == ["active_latents", "mig"]
+def test_intervals_hold_the_score_and_shrink_with_samples():
+    def encode(images):
+        return perfect(images)[:, 1:] + np.sin(7.0 * perfect(images)[:, [2, 3, 1]])
+
+    def width(n_samples):
+        scores = evaluate(
+            encode, DATA, metrics=["mig", "factor_vae"], n_samples=n_samples, n_bootstrap=30
+        )
+        for name in ("mig", "mig_active", "factor_vae"):
+            assert scores[f"{name}_low"] <= scores[name] <= scores[f"{name}_high"]
+        assert "mig_ceiling_low" not in scores
+        return scores["mig_high"] - scores["mig_low"]
+
+    assert width(4_000) < 0.6 * width(400)
 
 
-def test_every_score_has_its_three_names():
-    assert {f"{name}{view}" for name in SCORES for view in ("", "_active", "_ceiling")} < set(NAMES)
+def test_interval_covers_what_other_draws_give():
+    def score(seed, **options):
+        return evaluate(
+            lambda x: perfect(x)[:, 1:] + perfect(x)[:, [2, 3, 1]] / 2,
+            DATA,
+            metrics="mig",
+            seed=seed,
+            n_samples=1_000,
+            **options,
+        )
+
+    scores = score(0, n_bootstrap=100)
+    half = (scores["mig_high"] - scores["mig_low"]) / 2
+    others = np.array([score(seed)["mig"] for seed in range(1, 60)])
+    # The spread of the score over draws, by draws and by bootstrap: within a factor of 1.5.
+    assert 1 / 1.5 < half / (1.96 * others.std()) < 1.5
+
+
+def test_names_are_spelled_out_once():
+    assert score_names("mig") == ["mig"]
+    assert score_names(["sap", "mig", "sap"]) == ["sap", "mig"]
+    assert score_names("all") == [name for name in SCORES if name not in SLOW]
+    assert set(score_names(["all", "dci"])) == {*score_names("all"), "dci"}
 
 
 @pytest.mark.parametrize(
-    ("metrics", "match"),
-    [(["mgi"], "mig_active.*Did you mean 'mig'.*'mgi'"), ([], "`metrics`"), ([1], "`metrics`")],
+    ("names", "match"),
+    [(["mgi"], "mig_sup.*Did you mean 'mig'.*'mgi'"), ([], "`metrics`"), ([1], "`metrics`")],
 )
-def test_unknown_name_is_refused_before_anything_is_drawn(metrics, match):
+def test_unknown_name_is_refused_before_anything_is_drawn(names, match):
     with pytest.raises((ValueError, TypeError), match=match):
-        evaluate(None, None, metrics=metrics)
+        evaluate(None, None, metrics=names)
+
+
+def test_data_without_a_factor_that_varies_is_refused():
+    class Constant(GridData):
+        factor_sizes = (1, 1, 1, 1)
+
+    with pytest.raises(ValueError, match="`data` must have a factor"):
+        evaluate(perfect, Constant(), metrics="mig")
 
 
 @pytest.mark.parametrize(
@@ -112,18 +189,18 @@ def test_unknown_name_is_refused_before_anything_is_drawn(metrics, match):
 )
 def test_codes_of_a_wrong_shape_are_refused(encode):
     with pytest.raises(ValueError, match="`encode` must return"):
-        evaluate(encode, DATA, n_samples=250, batch_size=100)
+        evaluate(encode, DATA, metrics="mig", n_samples=250, batch_size=100)
 
 
 def test_codes_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="finite"):
-        evaluate(lambda x: np.full((len(x), 2), np.nan), DATA, n_samples=250)
+        evaluate(lambda x: np.full((len(x), 2), np.nan), DATA, metrics="mig", n_samples=250)
 
 
-@pytest.mark.parametrize("name", ["n_samples", "batch_size"])
-def test_bad_counts_are_refused(name):
+@pytest.mark.parametrize(("name", "bad"), [("n_samples", 3), ("batch_size", 0), ("n_bootstrap", 1)])
+def test_bad_counts_are_refused(name, bad):
     with pytest.raises(ValueError, match=name):
-        evaluate(perfect, DATA, **{name: 0})
+        evaluate(perfect, DATA, **{name: bad})
     with pytest.raises(TypeError, match=name):
         evaluate(perfect, DATA, **{name: 2.5})
 

@@ -1,26 +1,13 @@
 """MIG: the reference implementation's values, closed forms, and what its definition grants."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metrics_reference import CASES, reference
 
 from sparsevae.metrics import active_latents, mig
 from sparsevae.metrics.information import bin_codes, entropies, mutual_information_matrix
-
-REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "metrics"
-CASES = ("mixed", "float32", "few_latents")
-
-
-def reference(case):
-    if not (REFERENCE / "expected.json").is_file():
-        pytest.skip("the reference values lie outside the repository, in ../shared/reference")
-    expected = json.loads((REFERENCE / "expected.json").read_text())[case]
-    with np.load(REFERENCE / f"{case}.npz") as arrays:
-        return expected, dict(arrays)
 
 
 def grid(*sizes):
@@ -129,6 +116,12 @@ def test_dead_latents_do_not_matter(constant, dtype):
     assert mig(dead, factors) == 0
 
 
+def test_one_valued_factors_are_left_out():
+    codes, factors = noise(0), draw(0)
+    assert mig(codes, np.hstack([factors, np.full((300, 1), 3)])) == mig(codes, factors)
+    assert mig(codes, np.ones((300, 2))) == 0
+
+
 def test_latent_that_varies_by_rounding_only_is_binned():
     codes = noise(0)
     codes[:, 2] = 1.0
@@ -158,8 +151,8 @@ def bad(array, value):
     ("codes", "factors", "error", "match"),
     [
         (noise(0)[:, 0], draw(0), ValueError, "`codes`.*shape"),
-        (noise(0)[:, :0], draw(0), ValueError, "`codes`.*non-empty"),
-        (noise(0)[:0], draw(0)[:0], ValueError, "`codes`.*non-empty"),
+        (noise(0)[:, :0], draw(0), ValueError, "`codes`.*at least"),
+        (noise(0)[:0], draw(0)[:0], ValueError, "`codes`.*at least"),
         (bad(noise(0), np.nan), draw(0), ValueError, r"`codes`.*finite.*\[1\]"),
         (bad(noise(0), -np.inf), draw(0), ValueError, r"`codes`.*finite.*\[1\]"),
         (1e308 * np.sign(noise(0)) * 1.5, draw(0), ValueError, "`codes`.*finite range"),
@@ -172,7 +165,6 @@ def bad(array, value):
         (noise(0), bad(draw(0), 0.5), ValueError, "`factors`.*0.5 in factor 1"),
         (noise(0), bad(draw(0), np.nan), ValueError, "`factors`.*nan in factor 1"),
         (noise(0), draw(0).astype(str), TypeError, "`factors`"),
-        (noise(0), draw(0) * [1, 0], ValueError, r"`factors`.*two values.*\[1\]"),
     ],
 )
 def test_bad_arrays_are_refused_by_name(codes, factors, error, match):
