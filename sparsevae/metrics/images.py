@@ -132,7 +132,9 @@ def encode_once(
         is_needed[numbers] = True
     numbers = np.flatnonzero(is_needed)
     table = None
-    with tqdm(total=len(numbers), desc="Encoding", unit=" images", leave=False, disable=None) as bar:
+    with tqdm(
+        total=len(numbers), desc="Encoding", unit=" images", leave=False, disable=None
+    ) as bar:
         for start in range(0, len(numbers), batch_size):
             batch = numbers[start : start + batch_size]
             codes = np.asarray(encode(data.images(batch)))

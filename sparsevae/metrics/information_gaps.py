@@ -29,8 +29,11 @@ def mig_sup(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> floa
             finite, an array is empty or not two-dimensional, or `n_bins` is below 2.
 
     References:
-        Li, Murray, Xu et al. 2020, Progressive Learning and Disentanglement of Hierarchical
-        Representations, 2002.10549, section 4.
+        Li, Murkute, Gyawali & Wang 2020, Progressive Learning and Disentanglement of Hierarchical
+        Representations, 2002.10549, section 4. They take the information from q(z given x), and
+        their code means over the latents whose codes have a variance above 0.01; here binned
+        codes and all latents. The code of Carbonneau et al. (2012.09276) divides by the entropy
+        of the latent instead.
     """
     information, factors, _ = _information(codes, factors, n_bins)
     if not factors.shape[1]:
@@ -62,7 +65,8 @@ def dcimig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float
             finite, an array is empty or not two-dimensional, or `n_bins` is below 2.
 
     References:
-        Sepliarskaia, Kiseleva & de Rijke 2019, How to Not Measure Disentanglement, 1910.05587.
+        Sepliarskaia, Kiseleva & de Rijke 2019, How to Not Measure Disentanglement, 1910.05587;
+        as in the code of Carbonneau et al. (Measuring Disentanglement, 2012.09276).
     """
     information, factors, _ = _information(codes, factors, n_bins)
     if not factors.shape[1]:
@@ -87,8 +91,9 @@ def jemmig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float
         n_bins: Equal-width bins per latent, at least 2.
 
     Returns:
-        Float in [0, 1], higher is better; 0 if no factor varies. Codes that ignore the factors do
-        not score 0: what a latent lacks of `ln(n_bins)` nats of entropy counts in its favor.
+        Float in [0, 1], higher is better; 0 if no factor or no latent varies. Codes that ignore
+        the factors do not score 0: what a latent lacks of `ln(n_bins)` nats of entropy counts in
+        its favor. Of latents that know equally much of a factor the one of most entropy is best.
 
     Raises:
         TypeError: if an array is not numeric or `n_bins` is not an integer.
@@ -97,16 +102,19 @@ def jemmig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float
 
     References:
         Do & Tran 2020, Theory and Evaluation Metrics for Learning Disentangled Representations,
-        1908.09961, section 3.4. They bin [-4, 4] finely; here the range of each latent.
+        1908.09961, on interpretability; there lower is better. The normalized form, one minus the
+        share, is that of Carbonneau et al. (Measuring Disentanglement, 2012.09276). Do & Tran bin
+        q(z given x) on [-4, 4]; here codes, on the range of each latent.
     """
     information, factors, bins = _information(codes, factors, n_bins)
-    if not factors.shape[1]:
-        return 0.0
     of_factor, of_latent = entropies(factors), entropies(bins)
-    best = information.argmax(axis=0)
-    # H(z, v) - I(z; v) = H(z) + H(v) - 2 I(z; v)
-    joint = of_latent[best] + of_factor - information.max(axis=0) - _gap(information, axis=0)
-    return float(np.mean(np.clip(1 - joint / (of_factor + np.log(n_bins)), 0.0, 1.0)))
+    if not of_factor.any() or not of_latent.any():
+        return 0.0
+    largest = information.max(axis=0)
+    of_best = np.where(information == largest, of_latent[:, None], 0.0).max(axis=0)
+    # H(z, v) - I(z; v) + I(z'; v), where H(z, v) = H(z) + H(v) - I(z; v)
+    jemmig = of_best + of_factor - largest - _gap(information, axis=0)
+    return float(np.mean(np.clip(1 - jemmig / (of_factor + np.log(n_bins)), 0.0, 1.0)))
 
 
 def _information(codes, factors, n_bins):
@@ -124,5 +132,5 @@ def _gap(matrix, axis):
     """Largest minus second largest along an axis; where there is one entry, the second is 0."""
     if matrix.shape[axis] == 1:
         return matrix.max(axis=axis)
-    second, largest = np.take(np.sort(matrix, axis=axis), [-2, -1], axis=axis).swapaxes(0, axis)
-    return largest - second
+    ranked = np.sort(matrix, axis=axis)
+    return ranked.take(-1, axis) - ranked.take(-2, axis)

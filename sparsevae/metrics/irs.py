@@ -50,9 +50,9 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99) -> IR
             decides.
 
     Returns:
-        The score in [0, 1], higher is better, and its parts; 0 if no factor or latent varies.
-        Entries of `matrix` can fall below 0 by little. Noise does not score 0, as single deviations
-        fall short of the largest by chance: about 0.3 with one noise latent.
+        The score, at most 1, higher is better, and its parts; 0 if no factor or latent varies.
+        Entries of `matrix` lie in [-1, 1], and are rarely below 0. Noise does not score 0, as
+        typical deviations fall short of the largest: about 0.3 with one noise latent.
 
     Raises:
         TypeError: if an array is not numeric.
@@ -78,15 +78,21 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99) -> IR
             groups = bin_codes(factors[:, [k]].astype(np.float64), N_BINS)[:, 0]
             held = _deviation_within_groups(living, groups, quantile)
             matrix[alive, k] = 1 - held / largest
-    best = matrix.max(axis=1)
+    return _scores(matrix, varied, max_deviations)
+
+
+def _scores(matrix, varied, max_deviations):
+    """The result; only the columns `varied` can be a parent, others hold no value."""
+    best = np.zeros(len(matrix))
+    parents = np.full(len(matrix), -1)
+    alive = max_deviations > 0
+    if len(varied) and alive.any():
+        of_varied = matrix[np.ix_(alive, varied)]
+        best[alive] = of_varied.max(axis=1)
+        parents[alive] = varied[of_varied.argmax(axis=1)]
     weight = max_deviations.sum()
-    return IRS(
-        score=float(max_deviations @ best / weight) if weight else 0.0,
-        matrix=matrix,
-        disentanglement_scores=best,
-        parents=np.where(alive & (len(varied) > 0), matrix.argmax(axis=1), -1),
-        max_deviations=max_deviations,
-    )
+    score = float(max_deviations @ best / weight) if weight else 0.0
+    return IRS(score, matrix, best, parents, max_deviations)
 
 
 def _deviation_within_groups(codes, groups, quantile):

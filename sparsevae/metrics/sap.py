@@ -20,8 +20,8 @@ def sap(
 ) -> float:
     """SAP: mean over factors of the gap between the two latents that predict each best.
 
-    How well a single latent predicts a factor is `sap_matrix`. Unchanged when latents are permuted
-    or negated. Rescaling changes the discrete form: the classifiers are regularized, so the same
+    How well a single latent predicts a factor is `sap_matrix`. Unchanged when latents are permuted,
+    negated or joined by dead ones. Rescaling changes the discrete form: the classifiers are regularized, so the same
     perfect code scores .25 at a standard deviation of 1 or more and .18 at .1. Latents may serve
     two factors unpunished.
 
@@ -71,23 +71,26 @@ def sap_matrix(
 
     Returns:
         Float array `(latent_dim, n_factors)` in [0, 1]. Discrete: test accuracy of a linear support
-        vector machine (squared hinge, C = 0.01, one class against the rest, balanced weights); for
-        a dead latent the accuracy of always naming the same class. Continuous: squared
-        correlation, 0 for variances up to 1e-12. One-valued factors have a column of 0.
+        vector machine (squared hinge, C = 0.01, one class against the rest, balanced weights).
+        Continuous: squared correlation, 0 for variances up to 1e-12. Dead latents have a row of 0
+        and one-valued factors a column.
 
     Raises:
         TypeError, ValueError: as `sap`.
     """
     codes, factors, test_codes, test_factors = check_split(codes, factors, test_codes, test_factors)
     varied = varying_factors(factors)
+    alive = np.ptp(codes, axis=0) > 0
     matrix = np.zeros((codes.shape[1], factors.shape[1]))
-    if not varied.any():
+    if not varied.any() or not alive.any():
         return matrix
+    codes, test_codes = codes[:, alive], test_codes[:, alive]
     factors, test_factors = factors[:, varied], test_factors[:, varied]
     if continuous:
-        matrix[:, varied] = _squared_correlations(codes, factors)
+        found = _squared_correlations(codes, factors)
     else:
-        matrix[:, varied] = _svm_accuracies(codes, factors, test_codes, test_factors)
+        found = _svm_accuracies(codes, factors, test_codes, test_factors)
+    matrix[np.ix_(alive, varied)] = found
     return matrix
 
 

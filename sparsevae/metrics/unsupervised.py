@@ -40,7 +40,7 @@ def gaussian_total_correlation(codes: np.ndarray) -> float:
 
 
 def gaussian_wasserstein_correlation(codes: np.ndarray, *, normalized: bool = False) -> float:
-    """Squared 2-Wasserstein distance of that Gaussian from the product of its marginals.
+    """Squared 2-Wasserstein distance of a Gaussian from the product of its marginals.
 
     `2 tr S - 2 tr (S^1/2 diag(S) S^1/2)^1/2` with S the covariance of the codes. Unchanged when
     latents are permuted, negated or joined by dead ones; it grows with the square of the scale,

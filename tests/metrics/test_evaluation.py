@@ -143,7 +143,7 @@ def test_interval_covers_what_other_draws_give():
             DATA,
             metrics="mig",
             seed=seed,
-            n_samples=1_000,
+            n_samples=8_000,
             **options,
         )
 

@@ -193,5 +193,5 @@ def test_active_latents_refuse_a_bad_threshold(threshold):
 
 
 def test_active_latents_refuse_a_single_sample():
-    with pytest.raises(ValueError, match="at least 2 samples"):
+    with pytest.raises(ValueError, match="n_samples of at least 2"):
         active_latents(noise(0)[:1])
