@@ -17,7 +17,7 @@ class Arguments:
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ("all",)
     """Names of scores, or all."""
     dci: Literal["fast", "exact"] = "fast"
-    """Trees behind the scores dci and unified in all; exact ones take minutes."""
+    """Trees behind DCI; exact ones come beside the fast ones and take minutes."""
     seed: int = 0
     """Of the images that are drawn."""
     n_samples: int = 10_000
@@ -44,7 +44,7 @@ def evaluate() -> None:
 
 
 def _names(arguments: Arguments) -> list[str]:
-    exact = ["dci", "unified"] if arguments.dci == "exact" else []
+    exact = ["dci", "unified_dci"] if arguments.dci == "exact" else []
     return [n for name in arguments.metrics for n in [name, *(exact if name == "all" else [])]]
 
 

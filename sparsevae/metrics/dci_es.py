@@ -9,6 +9,7 @@ from sparsevae.metrics.validation import check_split, varying_factors
 # Random features beside the codes themselves; each count is one capacity.
 N_FEATURES = (0, 8, 16, 32, 64, 128, 256, 512)
 _RIDGE = 1e-3  # per sample, on standardized features
+_MIN_GAIN = 0.01  # a fall of the loss by less is noise: the factor is not predicted at all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +20,8 @@ class DCIES:
         explicitness: Mean over factors.
         size: Factors that vary by latents.
         explicitness_per_factor: `(n_factors,)`, 0 for factors left out.
-        losses: `(n_capacities, n_factors)`: test error at each capacity as a share of the error
-            of guessing by frequency; 1 means nothing is predicted.
+        losses: `(n_capacities, n_factors)`: squared test error at each capacity as a share of that
+            of guessing the mean; 1 means nothing is predicted.
     """
 
     explicitness: float
@@ -39,12 +40,12 @@ def dci_es(
 ) -> DCIES:
     """Explicitness by the loss-capacity curve, and size.
 
-    Probes of growing capacity predict each factor: ridge regressions of its classes, first on the
-    codes, then on the codes with 8, 16, ..., 512 random Fourier features. With the lowest loss so
-    far drawn over capacity, from guessing at capacity 0 to the best loss, explicitness is one
-    minus the area between the curve and its lowest value, as a share of the triangle that a
-    straight fall would leave: 1 if the first probe is already the best, 0 if the fall is
-    even, below 0 if only large probes see anything. Unchanged when latents are
+    Probes of growing capacity predict each factor: ridge regressions of its class index as a
+    number, first on the codes, then on the codes with 8, 16, ..., 512 random Fourier features.
+    With the lowest loss so far drawn over capacity, explicitness is one minus the area between
+    the curve and its lowest value, as a share of the triangle that an even fall from guessing to
+    the best loss would leave: 1 if the first probe is already the best, 0 if the fall is even,
+    below 0 if only large probes see anything. Unchanged when latents are
     permuted, negated, rescaled or joined by dead ones (up to the random features).
 
     Args:
@@ -56,8 +57,8 @@ def dci_es(
         seed: Of the random features.
 
     Returns:
-        Explicitness in [-1, 1], higher is better, and size. A factor that no probe predicts has
-        explicitness 0. Size is 1 where there are as many latents as factors, dead ones included.
+        Explicitness in [-1, 1], higher is better, and size. A factor of which no probe predicts
+        1 % has explicitness 0. Size is 1 for as many latents, dead ones included, as factors.
 
     Raises:
         TypeError: if an array is not numeric.
@@ -102,24 +103,19 @@ def _features(codes, test_codes, seed):
 
 def _losses(train, test, factors, test_factors):
     """Squared test error as a share of that of guessing: `(n_capacities, n_factors)`."""
-    labels = [np.unique(factor) for factor in factors.T]
-    one_hot = [f[:, None] == values for f, values in zip(factors.T, labels, strict=True)]
-    targets = np.hstack(one_hot).astype(np.float64)
-    wanted = [f[:, None] == values for f, values in zip(test_factors.T, labels, strict=True)]
-    wanted = np.hstack(wanted).astype(np.float64)
-    starts = np.cumsum([0, *map(len, labels)])[:-1]
-    frequency, center = targets.mean(axis=0), train.mean(axis=0)
+    mean, center = factors.mean(axis=0), train.mean(axis=0)
+    targets, wanted = factors - mean, test_factors - mean
     train, test = train - center, test - center
-    gram, moments = train.T @ train, train.T @ (targets - frequency)
-    base = np.add.reduceat(np.square(wanted - frequency).sum(axis=0), starts)
+    gram, moments = train.T @ train, train.T @ targets
+    base = np.square(wanted).sum(axis=0)
     latent_dim = train.shape[1] - N_FEATURES[-1]
     losses = []
     for n in N_FEATURES:
         size = latent_dim + n
         ridge = _RIDGE * len(train) * np.eye(size)
         weights = np.linalg.solve(gram[:size, :size] + ridge, moments[:size])
-        error = np.square(wanted - frequency - test[:, :size] @ weights).sum(axis=0)
-        losses.append(np.add.reduceat(error, starts) / base)
+        error = np.square(wanted - test[:, :size] @ weights).sum(axis=0)
+        losses.append(error / np.where(base > 0, base, 1.0))
     return np.array(losses)
 
 
@@ -131,4 +127,5 @@ def _explicitness(losses):
     # a code that it reads in full has explicitness 1.
     above = (curve[1:] - curve[-1]).T
     area = np.trapezoid(above, dx=1 / (losses.shape[0] - 1), axis=1)
-    return np.where(gain > 0, 1 - 2 * area / np.where(gain > 0, gain, 1.0), 0.0)
+    predicted = gain > _MIN_GAIN
+    return np.where(predicted, 1 - 2 * area / np.where(predicted, gain, 1.0), 0.0)

@@ -33,9 +33,9 @@ def evaluate(
     `active_latents` counts the latents that `metrics.active_latents` keeps. Images are drawn
     uniformly with replacement. Factors with a single value are left out.
 
-    A score of several values has a suffix for each, such as `dci_fast_completeness`. The scores
-    "dci" and "unified" with exact trees take minutes: they must be asked for by name, and "all"
-    has "dci_fast" and "unified_fast" in their place.
+    A score of several values has a suffix for each, such as `dci_fast_completeness`. "dci" and
+    "unified_dci", with exact trees, take minutes: they must be asked for by name, and "all" has
+    "dci_fast" and "unified_dci_fast" in their place.
 
     With `n_bootstrap`, `NAME_low` and `NAME_high` bound a 95 % interval: the value plus and minus
     1.96 standard deviations over bootstrap samples, refitted for each. (Their percentiles would

@@ -18,7 +18,8 @@ class IRS:
         score: Mean over latents, weighted by `max_deviations`.
         matrix: `(latent_dim, n_factors)`, robustness of each latent if that factor is its parent.
         disentanglement_scores: `(latent_dim,)`, largest entry of each row.
-        parents: `(latent_dim,)`, the factor where it is largest, -1 for a dead latent.
+        parents: `(latent_dim,)`, the factor where it is largest; -1 for a dead latent, and if no
+            factor varies.
         max_deviations: `(latent_dim,)`, largest deviation from the mean, same unit as the codes.
     """
 
@@ -52,7 +53,8 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99) -> IR
     Returns:
         The score, at most 1, higher is better, and its parts; 0 if no factor or latent varies.
         Entries of `matrix` lie in [-1, 1], and are rarely below 0. Noise does not score 0, as
-        typical deviations fall short of the largest: about 0.3 with one noise latent.
+        typical deviations fall short of the largest: a Gaussian latent of 10,000 samples scores
+        about 0.35, a uniform one 0.02.
 
     Raises:
         TypeError: if an array is not numeric.
@@ -67,29 +69,20 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99) -> IR
     if not 0 < quantile <= 1:
         raise ValueError(f"`quantile` must be in (0, 1]. Received: quantile={quantile!r}")
     alive = np.ptp(codes, axis=0) > 0
-    matrix = np.zeros((codes.shape[1], factors.shape[1]))
+    living = codes[:, alive].astype(np.float64)
     max_deviations = np.zeros(codes.shape[1])
+    max_deviations[alive] = np.abs(living - living.mean(axis=0)).max(axis=0)
+    matrix = np.zeros((codes.shape[1], factors.shape[1]))
+    best = np.zeros(codes.shape[1])
+    parents = np.full(codes.shape[1], -1)
     varied = np.flatnonzero(varying_factors(factors))
+    for k in varied:
+        groups = bin_codes(factors[:, [k]].astype(np.float64), N_BINS)[:, 0]
+        held = _deviation_within_groups(living, groups, quantile)
+        matrix[alive, k] = 1 - held / max_deviations[alive]
     if alive.any() and len(varied):
-        living = codes[:, alive]
-        largest = np.abs(living - living.mean(axis=0)).max(axis=0)
-        max_deviations[alive] = largest
-        for k in varied:
-            groups = bin_codes(factors[:, [k]].astype(np.float64), N_BINS)[:, 0]
-            held = _deviation_within_groups(living, groups, quantile)
-            matrix[alive, k] = 1 - held / largest
-    return _scores(matrix, varied, max_deviations)
-
-
-def _scores(matrix, varied, max_deviations):
-    """The result; only the columns `varied` can be a parent, others hold no value."""
-    best = np.zeros(len(matrix))
-    parents = np.full(len(matrix), -1)
-    alive = max_deviations > 0
-    if len(varied) and alive.any():
-        of_varied = matrix[np.ix_(alive, varied)]
-        best[alive] = of_varied.max(axis=1)
-        parents[alive] = varied[of_varied.argmax(axis=1)]
+        best[alive] = matrix[np.ix_(alive, varied)].max(axis=1)
+        parents[alive] = varied[matrix[np.ix_(alive, varied)].argmax(axis=1)]
     weight = max_deviations.sum()
     score = float(max_deviations @ best / weight) if weight else 0.0
     return IRS(score, matrix, best, parents, max_deviations)

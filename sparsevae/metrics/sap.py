@@ -21,9 +21,9 @@ def sap(
     """SAP: mean over factors of the gap between the two latents that predict each best.
 
     How well a single latent predicts a factor is `sap_matrix`. Unchanged when latents are permuted,
-    negated or joined by dead ones. Rescaling changes the discrete form: the classifiers are regularized, so the same
-    perfect code scores .25 at a standard deviation of 1 or more and .18 at .1. Latents may serve
-    two factors unpunished.
+    negated or joined by dead ones. Rescaling changes the discrete form: the classifiers are
+    regularized, so the same perfect code scores .25 at a standard deviation of 1 or more and .18 at
+    .1. Latents may serve two factors unpunished.
 
     Args:
         codes: Float array `(n_train, latent_dim)`.

@@ -94,12 +94,13 @@ def _check_models(list_of_codes, list_of_kl):
     if [kl.shape for kl in kls] != expected or not all(np.isfinite(kl).all() for kl in kls):
         raise ValueError(
             "`list_of_kl` must hold a finite KL for each latent of each model, shapes "
-            f"{expected}. Received: {list_of_kl!r}"
+            f"{expected}. Received: shapes {[kl.shape for kl in kls]}, or a KL that is not finite"
         )
     return models, [kl > MIN_KL for kl in kls]
 
 
 def _ranks(codes):
+    # Loaded only where used: half a second.
     from scipy.stats import rankdata
 
     return rankdata(codes, axis=0)

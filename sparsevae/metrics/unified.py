@@ -1,12 +1,14 @@
 """Unified scores: one matrix of what each latent has to do with each factor, many readings."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
 from sparsevae.metrics.dci import dci_from_importance
 from sparsevae.metrics.information import entropies
 from sparsevae.metrics.modularity import modularity_per_code
+from sparsevae.metrics.validation import check_factors, varying_factors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,11 +17,12 @@ class UnifiedScores:
 
     Attributes:
         disentanglement, completeness: As DCI, in [0, 1].
-        mig: Mean over factors of the gap of the two largest entries by the factor's entropy.
-        sap: The same without the entropy.
+        mig: Mean over factors of the gap of the two largest entries by the factor's entropy, in
+            nats; in [0, 1] for a matrix of information.
+        sap: The same gap, not divided; in [0, 1] for shares and accuracies.
         modularity: As the score of this name, in [0, 1].
-        area_precision: Area under the precision curve, see `precision_curve`.
-        max_precision: Its maximum.
+        area_precision: Area under `precision_curve` by the trapezoid rule, in the matrix's unit.
+        max_precision: The curve's maximum, at most the lesser number of latents and factors.
         disentanglement_per_code, modularity_per_code: `(latent_dim,)`.
         completeness_per_factor, mig_per_factor, sap_per_factor: `(n_factors,)`.
     """
@@ -47,40 +50,58 @@ def unified_scores(matrix: np.ndarray, factors: np.ndarray) -> UnifiedScores:
 
     Args:
         matrix: Float array `(latent_dim, n_factors)`, finite, 0 or above.
-        factors: Integer array `(n_samples, n_factors)`, for the entropies; all must vary.
+        factors: Integer array `(n_samples, n_factors)`, class indices from 0, for the entropies.
+            One-valued factors are left out: their column does not count, and they score 0.
 
     Returns:
-        The readings. With one latent its runner-up is 0; with one factor modularity and
-        disentanglement are 1.
+        The readings; all 0 if no factor varies. With one latent its runner-up is 0; with one
+        factor modularity and disentanglement are 1 for each latent in use.
 
     Raises:
-        ValueError: if the matrix has a wrong shape, or an entry is negative or not finite.
+        TypeError: if the factors are not numbers.
+        ValueError: if the matrix has a wrong shape, an entry is negative or not finite, or the
+            factors are not one for each column.
 
     References:
         Locatello et al. 2020, A Sober Look at the Unsupervised Learning of Disentangled
         Representations and their Evaluation, JMLR, 2010.14766, section 5.4; as in
         disentanglement_lib.
     """
-    matrix = check_matrix(matrix)
+    matrix, factors = check_matrix(matrix), check_factors(factors)
+    if matrix.shape[1] != factors.shape[1]:
+        raise ValueError(
+            "`factors` must have a column for each column of `matrix`. "
+            f"Received: factors.shape={factors.shape}, matrix.shape={matrix.shape}"
+        )
+    latent_dim, n_factors = matrix.shape
+    varied = varying_factors(factors)
+    if not varied.any():
+        none = [0.0] * 7, [np.zeros(latent_dim)] * 2, [np.zeros(n_factors)] * 3
+        return UnifiedScores(*itertools.chain(*none))
+    matrix = matrix[:, varied]
     of_dci = dci_from_importance(matrix)
     ranked = np.sort(np.vstack([np.zeros_like(matrix[:1]), matrix]), axis=0)
     gaps = ranked[-1] - ranked[-2]
-    by_entropy = gaps / entropies(factors)
+    by_entropy = gaps / entropies(factors[:, varied])
     modularity = modularity_per_code(matrix)
     thresholds, precision = precision_curve(matrix)
+
+    def per_factor(values):
+        return np.bincount(np.flatnonzero(varied), values, minlength=n_factors)
+
     return UnifiedScores(
         disentanglement=of_dci.disentanglement,
         completeness=of_dci.completeness,
         mig=float(by_entropy.mean()),
         sap=float(gaps.mean()),
         modularity=float(modularity.mean()),
-        area_precision=float(np.trapezoid(precision[::-1], thresholds[::-1])),
+        area_precision=float(-np.diff(thresholds) @ (precision[1:] + precision[:-1]) / 2),
         max_precision=float(precision.max()),
         disentanglement_per_code=of_dci.disentanglement_per_code,
         modularity_per_code=modularity,
-        completeness_per_factor=of_dci.completeness_per_factor,
-        mig_per_factor=by_entropy,
-        sap_per_factor=gaps,
+        completeness_per_factor=per_factor(of_dci.completeness_per_factor),
+        mig_per_factor=per_factor(by_entropy),
+        sap_per_factor=per_factor(gaps),
     )
 
 
@@ -103,7 +124,7 @@ def precision_curve(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     matrix = check_matrix(matrix)
     thresholds = np.sort(matrix.ravel())[::-1]
-    counts = np.cumsum([kind for kind, _ in _links(matrix)])
+    counts = np.cumsum([change for change, _ in _links(matrix)])
     # Equal entries are linked together: each threshold has the count after the last of them.
     last = np.searchsorted(-thresholds, -thresholds, side="right") - 1
     return thresholds, counts[last]
@@ -127,7 +148,7 @@ def merge_thresholds(matrix: np.ndarray) -> np.ndarray:
     np.fill_diagonal(merges, np.inf)
     thresholds = np.sort(matrix.ravel())[::-1]
     for threshold, (_, merged) in zip(thresholds, _links(matrix), strict=True):
-        if merged and threshold > 0:
+        if merged:
             first, second = merged
             merges[np.ix_(first, second)] = merges[np.ix_(second, first)] = threshold
     return merges
