@@ -113,8 +113,8 @@ def jemmig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float
     largest = information.max(axis=0)
     of_best = np.where(information == largest, of_latent[:, None], 0.0).max(axis=0)
     # H(z, v) - I(z; v) + I(z'; v), where H(z, v) = H(z) + H(v) - I(z; v)
-    jemmig = of_best + of_factor - largest - _gap(information, axis=0)
-    return float(np.mean(np.clip(1 - jemmig / (of_factor + np.log(n_bins)), 0.0, 1.0)))
+    terms = of_best + of_factor - largest - _gap(information, axis=0)
+    return float(np.mean(np.clip(1 - terms / (of_factor + np.log(n_bins)), 0.0, 1.0)))
 
 
 def _information(codes, factors, n_bins):

@@ -1,13 +1,11 @@
-"""MIG: the reference implementation's values, closed forms, and what its definition grants."""
+"""MIG: closed forms, and what its definition grants; the rule for active latents."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metrics_reference import CASES, reference
 
 from sparsevae.metrics import active_latents, mig
-from sparsevae.metrics.information import bin_codes, entropies, mutual_information_matrix
 
 
 def grid(*sizes):
@@ -24,28 +22,6 @@ def noise(seed, n_samples=300, latent_dim=4):
 def draw(seed, n_samples=300, sizes=(3, 4)):
     rng = np.random.default_rng(seed)
     return np.stack([rng.permutation(np.arange(n_samples) % size) for size in sizes], axis=1)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_mig_equals_the_reference(case):
-    expected, arrays = reference(case)
-    codes, factors = arrays["mus_train"].T, arrays["ys_train"].T
-    expected = expected["mig"]
-    bins = bin_codes(codes, 20)
-    np.testing.assert_array_equal(
-        [np.bincount(column, minlength=20) for column in bins.T], expected["bin_counts"]
-    )
-    information = mutual_information_matrix(bins, factors, 20)
-    np.testing.assert_allclose(information, expected["mutual_information"], rtol=0, atol=1e-10)
-    np.testing.assert_allclose(entropies(factors), expected["entropy"], rtol=0, atol=1e-10)
-    assert mig(codes, factors) == pytest.approx(expected["score"], abs=1e-10)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_active_latents_equal_the_reference(case):
-    expected, arrays = reference(case)
-    active = active_latents(arrays["fvae_global_reps"])
-    np.testing.assert_array_equal(active, expected["factor_vae"]["active_dims"])
 
 
 def test_perfect_code_scores_one():

@@ -75,7 +75,7 @@ def test_two_samples():
 
 
 def test_modularity_of_a_given_matrix():
-    matrix = [[2, 1, 0], [0, 0, 0], [3, 3, 3]]
+    matrix = np.array([[2, 1, 0], [0, 0, 0], [3, 3, 3]])
     np.testing.assert_allclose(modularity_per_code(matrix), [1 - 1 / 8, 0, 0], atol=1e-12)
 
 
