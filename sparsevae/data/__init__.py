@@ -8,8 +8,8 @@ May import: numpy, tqdm; tensorflow in `pipeline.py` only, which loads when it i
 from sparsevae.data.catalog import load
 from sparsevae.data.dsprites import DSprites
 from sparsevae.data.factors import FactorSpace
+from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
-from sparsevae.data.npz import DataFileError
 from sparsevae.data.packed import PackedData
 
 __all__ = ["DSprites", "DataFileError", "FactorSpace", "GroundTruthData", "PackedData", "load"]

@@ -8,7 +8,8 @@ from tqdm import tqdm
 
 from sparsevae.data.dsprites import FACTORS, IMAGE_SHAPE
 from sparsevae.data.factors import FactorSpace
-from sparsevae.data.npz import DataFileError, open_npz, read_rows
+from sparsevae.data.files import DataFileError
+from sparsevae.data.npz import open_npz, read_rows
 from sparsevae.data.packed import PackedData
 
 FILE_NAME = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sparsevae.choices import check_choice
-from sparsevae.data.checks import check_integer, check_rng
+from sparsevae.data.checks import check_indices, check_integer, check_integers, check_rng
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class FactorSpace:
             TypeError: if `factors` does not hold integers.
             ValueError: if its shape is wrong or a value is out of range.
         """
-        factors = _integers("factors", factors)
+        factors = check_integers("factors", factors)
         if factors.ndim != 2 or factors.shape[1] != len(self.sizes):
             raise ValueError(
                 f"`factors` must have shape (n, {len(self.sizes)}), one column each of "
@@ -109,16 +109,7 @@ class FactorSpace:
             TypeError: if `indices` does not hold integers.
             ValueError: if it is not one-dimensional or a value is out of range.
         """
-        indices = _integers("indices", indices)
-        if indices.ndim != 1:
-            raise ValueError(f"`indices` must have shape (n,). Received: shape {indices.shape}")
-        wrong = np.flatnonzero((indices < 0) | (indices >= len(self)))
-        if len(wrong):
-            raise ValueError(
-                f"`indices` must lie in 0 ... {len(self) - 1}. "
-                f"Received: {indices[wrong[0]]} at position {wrong[0]}"
-            )
-        return indices.astype(np.int64)
+        return check_indices(indices, len(self))
 
     def sample(
         self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
@@ -139,6 +130,18 @@ class FactorSpace:
         """
         check_rng(rng)
         factors = rng.integers(self.sizes, size=(check_integer("n", n, 1), len(self.sizes)))
+        for k, value in self.fixed_columns(fixed).items():
+            factors[:, k] = value
+        return factors
+
+    def fixed_columns(self, fixed: Mapping[str, int] | None) -> dict[int, int]:
+        """Column and value of each factor that `fixed` names, as in `sample`.
+
+        Raises:
+            TypeError: if a value is not an integer.
+            ValueError: if a name is unknown or a value is out of range.
+        """
+        columns = {}
         for name, value in (fixed or {}).items():
             check_choice("fixed", name, self.names)
             k = self.names.index(name)
@@ -147,15 +150,5 @@ class FactorSpace:
                     f"`fixed` must have {name} in 0 ... {self.sizes[k] - 1}. "
                     f"Received: {name}={value!r}"
                 )
-            factors[:, k] = value
-        return factors
-
-
-def _integers(argument: str, array: np.ndarray) -> np.ndarray:
-    array = np.asarray(array)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(
-            f"`{argument}` must be an array of integers. Received: dtype {array.dtype}, "
-            f"shape {array.shape}"
-        )
-    return array
+            columns[k] = value
+        return columns

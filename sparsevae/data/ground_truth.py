@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparsevae.data.checks import check_integer
+from sparsevae.data.checks import check_integer, check_rng
 from sparsevae.data.factors import FactorSpace
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from sparsevae.data.image_data import ImageData
 
 
-class GroundTruthData(abc.ABC):
-    """A data set with one image for each combination of its factors.
+class FactorData(ImageData):
+    """A data set that knows the factors of each image.
 
-    A subclass calls `super().__init__` and defines `images`; everything else follows from it.
+    Abstract: a set is either `GroundTruthData`, with one image for each combination, or
+    `LabelledData`.
 
     Attributes:
-        name: Name of the set, such as "dsprites".
-        source: Where its images come from: "render", "file" or another word worth recording.
-        factor_space: The factors and their numbering.
-        image_shape: `(height, width, channels)`.
+        factor_space: The factors, their sizes and values.
     """
 
     def __init__(
@@ -34,29 +29,29 @@ class GroundTruthData(abc.ABC):
             raise TypeError(
                 f"`factor_space` must be a FactorSpace. Received: factor_space={factor_space!r}"
             )
-        if len(image_shape) != 3:
-            raise ValueError(
-                "`image_shape` must be (height, width, channels). "
-                f"Received: image_shape={image_shape!r}"
-            )
-        self.name = name
-        self.source = source
+        super().__init__(name, source, image_shape)
         self.factor_space = factor_space
-        self.image_shape = tuple(check_integer("image_shape", k, minimum=1) for k in image_shape)
 
     @abc.abstractmethod
-    def images(self, indices: np.ndarray) -> np.ndarray:
-        """Images by number; the same number always gives the same image.
+    def factors(self, indices: np.ndarray) -> np.ndarray:
+        """Factors `(n, n_factors)`, int64, of image numbers `(n,)`; errors as `images`."""
+
+    @abc.abstractmethod
+    def sample_indices(
+        self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
+    ) -> np.ndarray:
+        """Numbers `(n,)`, int64, of images drawn uniformly with replacement.
 
         Args:
-            indices: Integer array `(n,)`, values in 0 ... len - 1.
-
-        Returns:
-            uint8 array `(n, height, width, channels)`, 0 ... 255.
+            n: Number of images, at least 1.
+            rng: NumPy generator; the draw advances it.
+            fixed: Factors held at one value, such as `{"shape": 2}`; only images that have these
+                values are drawn.
 
         Raises:
-            TypeError: if `indices` does not hold integers.
-            ValueError: if it is not one-dimensional or a value is out of range.
+            TypeError: if `n` or a fixed value is not an integer, or `rng` not a generator.
+            ValueError: if `n` is below 1, a name is unknown, a fixed value is out of range, or no
+                image has the fixed values.
         """
 
     @property
@@ -67,15 +62,36 @@ class GroundTruthData(abc.ABC):
     def factor_sizes(self) -> tuple[int, ...]:
         return self.factor_space.sizes
 
-    def __len__(self) -> int:
-        return len(self.factor_space)
-
     def __repr__(self) -> str:
         factors = ", ".join(map("{} {}".format, self.factor_names, self.factor_sizes))
-        return (
-            f"<{self.name}, source {self.source!r}: {len(self)} images {self.image_shape}; "
-            f"factors {factors}>"
-        )
+        return f"{super().__repr__()[:-1]}; factors {factors}>"
+
+    def sample_factors(
+        self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
+    ) -> np.ndarray:
+        """Factors `(n, n_factors)`, int64, of images drawn as by `sample_indices`."""
+        return self.factors(self.sample_indices(n, rng, fixed))
+
+    def sample(
+        self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Factors and images drawn as by `sample_indices`.
+
+        Returns:
+            int64 array `(n, n_factors)` and uint8 array `(n, height, width, channels)`.
+        """
+        indices = self.sample_indices(n, rng, fixed)
+        return self.factors(indices), self.images(indices)
+
+
+class GroundTruthData(FactorData):
+    """A data set with one image for each combination of its factors.
+
+    A subclass calls `super().__init__` and defines `images`; everything else follows from it.
+    """
+
+    def __len__(self) -> int:
+        return len(self.factor_space)
 
     def factors(self, indices: np.ndarray) -> np.ndarray:
         """Factors `(n, n_factors)`, int64, of image numbers `(n,)`: see `FactorSpace.factors`."""
@@ -85,46 +101,62 @@ class GroundTruthData(abc.ABC):
         """Image numbers `(n,)`, int64, of factors `(n, n_factors)`: see `FactorSpace.index`."""
         return self.factor_space.index(factors)
 
-    def sample_factors(
-        self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
-    ) -> np.ndarray:
-        """Independent, uniform factors `(n, n_factors)`, int64: see `FactorSpace.sample`."""
-        return self.factor_space.sample(n, rng, fixed)
-
     def observe(self, factors: np.ndarray) -> np.ndarray:
         """Images `(n, height, width, channels)`, uint8, of factors `(n, n_factors)`."""
         return self.images(self.index(factors))
 
-    def sample(
+    def sample_indices(
         self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Independent, uniform factors and their images; arguments of `FactorSpace.sample`.
+    ) -> np.ndarray:
+        return self.index(self.factor_space.sample(n, rng, fixed))
 
-        Returns:
-            int64 array `(n, n_factors)` and uint8 array `(n, height, width, channels)`.
-        """
-        factors = self.sample_factors(n, rng, fixed)
-        return factors, self.observe(factors)
 
-    def as_tf_dataset(self, batch_size: int = 64, seed: int = 0, start: int = 0) -> tf.data.Dataset:
-        """Endless batches of images drawn uniformly with replacement, prefetched.
+class LabelledData(FactorData):
+    """A data set of labelled images that do not fill the grid of their factors exactly once.
 
-        Batch k depends on `seed` and k only: training resumes at step k with `start=k`, which
-        equals `.skip(k)` without drawing what is skipped.
+    A combination may have several images (a nuisance that is not reported) or none. A subclass
+    calls `super().__init__` and defines `images`.
 
-        Args:
-            batch_size: Images a batch, at least 1.
-            seed: Integer, at least 0.
-            start: Step of the first batch, at least 0.
+    Args:
+        labels: Integer array `(n_images, n_factors)`, the factors of each image.
 
-        Returns:
-            Data set of float32 tensors `(batch_size, height, width, channels)` in [0, 1].
+    Raises:
+        TypeError: if `labels` does not hold integers.
+        ValueError: if it has no rows, another number of columns than `factor_space` has factors,
+            or a value out of range.
+    """
 
-        Raises:
-            TypeError: if an argument is not an integer.
-            ValueError: if an argument is too small.
-        """
-        # Imported here so that rendering alone does not load TensorFlow.
-        from sparsevae.data.pipeline import random_batches
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        factor_space: FactorSpace,
+        image_shape: tuple[int, int, int],
+        labels: np.ndarray,
+    ) -> None:
+        super().__init__(name, source, factor_space, image_shape)
+        factor_space.index(labels)  # refuses what does not fit
+        if not len(labels):
+            raise ValueError("`labels` must have at least one row. Received: none")
+        self._labels = np.array(labels, np.min_scalar_type(max(factor_space.sizes) - 1))
 
-        return random_batches(self, batch_size=batch_size, seed=seed, start=start)
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def factors(self, indices: np.ndarray) -> np.ndarray:
+        return self._labels[self.checked(indices)].astype(np.int64)
+
+    def sample_indices(
+        self, n: int, rng: np.random.Generator, fixed: Mapping[str, int] | None = None
+    ) -> np.ndarray:
+        columns = self.factor_space.fixed_columns(fixed)
+        if not columns:
+            return self.draw(n, rng)
+        check_rng(rng)
+        wanted = self._labels[:, list(columns)] == list(columns.values())
+        numbers = np.flatnonzero(wanted.all(axis=1))
+        if not len(numbers):
+            raise ValueError(
+                f"`fixed` must be values that an image of {self.name} has. Received: {fixed!r}"
+            )
+        return numbers[rng.integers(len(numbers), size=check_integer("n", n, minimum=1))]

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sparsevae.data.checks import check_integer
-from sparsevae.data.ground_truth import GroundTruthData
+from sparsevae.data.image_data import Draws, ImageData
 
 PREFETCH = 4  # batches: 4 MB of 64 x 64 x 1 float32 at batch 64
 
@@ -17,12 +17,18 @@ _PATIENCE = 10.0  # seconds that the end of the program waits for a batch being 
 
 
 def random_batches(
-    data: GroundTruthData, *, batch_size: int, seed: int, start: int
+    data: ImageData, *, batch_size: int, seed: int, start: int, distribution: Draws | None
 ) -> tf.data.Dataset:
-    """Endless, uniform, float32 batches in [0, 1]: see `GroundTruthData.as_tf_dataset`."""
+    """Endless float32 batches in [0, 1]: see `ImageData.as_tf_dataset`."""
     batch_size = check_integer("batch_size", batch_size, minimum=1)
     seed = check_integer("seed", seed, minimum=0)
     start = check_integer("start", start, minimum=0)
+    draws = data if distribution is None else distribution
+    if len(draws) != len(data):
+        raise ValueError(
+            f"`distribution` must be of this set of {len(data)} images. "
+            f"Received: one of {len(draws)} images"
+        )
     shape = (batch_size, *data.image_shape)
     n_inside = _python_calls()
 
@@ -30,7 +36,7 @@ def random_batches(
         # One stream of random numbers a step, as `SeedSequence.spawn` makes them.
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(step),)))
         try:
-            return data.images(rng.integers(len(data), size=batch_size))
+            return data.images(draws.draw(batch_size, rng))
         except Exception:
             n_inside.assign_sub(1)  # the count below is not reached
             raise
