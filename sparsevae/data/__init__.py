@@ -5,11 +5,11 @@ gives images (uint8) and factors (integers) as NumPy arrays and batches (float32
 May import: numpy, tqdm; tensorflow in `pipeline.py` only, which loads when it is first used.
 """
 
-from sparsevae.data.catalog import load
 from sparsevae.data.dsprites import DSprites
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
+from sparsevae.data.loading import load
 from sparsevae.data.packed import PackedData
 
 __all__ = ["DSprites", "DataFileError", "FactorSpace", "GroundTruthData", "PackedData", "load"]

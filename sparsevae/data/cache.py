@@ -7,9 +7,11 @@ count; anything else is converted anew.
 
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -98,6 +100,26 @@ def cached(
     elif verify:
         _verify(path)
     return found
+
+
+def copy_name(path: Path, image_size: int | None = None) -> str:
+    """Name of the copy of a user's file or folder: readable, and different for each."""
+    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", path.stem)[:40]
+    return f"own-{readable}-{place}{f'-{image_size}' if image_size else ''}"
+
+
+def recorded_shape(name: str, sources: list[list]) -> tuple[int, ...] | None:
+    """Shape of the array `name` if it was converted before from these sources, else None.
+
+    It saves looking for the shape in the sources; `cached` still checks everything.
+    """
+    path = cache_folder() / "converted" / f"{name}.json"
+    try:
+        sidecar = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(sidecar["shape"]) if sidecar["sources"] == sources else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _open(path: Path, expected: dict) -> MappedArray | None:
