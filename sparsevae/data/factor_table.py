@@ -85,13 +85,12 @@ def _frame(table: Table) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table.rename(columns=str)
     if isinstance(table, Mapping):
-        columns = {str(name): np.asarray(column) for name, column in table.items()}
-        shapes = {name: column.shape for name, column in columns.items()}
+        shapes = {name: np.shape(column) for name, column in table.items()}
         if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
             raise ValueError(
                 f"`factors` must have columns (n_images,) of one length. Received: {shapes}"
             )
-        return pd.DataFrame(columns)
+        return pd.DataFrame({str(name): list(column) for name, column in table.items()})
     if not isinstance(table, np.ndarray):
         raise TypeError(
             "`factors` must be the path of a CSV or Parquet file, a pandas DataFrame, a dict of "

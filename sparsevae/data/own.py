@@ -23,8 +23,10 @@ def is_own(name: str | os.PathLike) -> bool:
     That is a `Path`, what begins with "tfds:", and strings that look like a path: with a slash, a
     tilde or a dot in front, or ending in .npy or .npz.
     """
+    if isinstance(name, os.PathLike):
+        return True
     if not isinstance(name, str):
-        return isinstance(name, os.PathLike)
+        raise TypeError(f"`name` must be a name or a path. Received: name={name!r}")
     looks_like_path = "/" in name or os.sep in name or name.startswith(("~", "."))
     return looks_like_path or name.startswith(TFDS) or name.endswith(_ARRAYS)
 
@@ -80,7 +82,7 @@ def load_own(
         )
     path = Path(text).expanduser()
     if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path}")
+        raise FileNotFoundError(f"`name`: there is no file or folder {text}")
     if path.is_dir():
         from sparsevae.data.image_folder import image_names, read_folder
 

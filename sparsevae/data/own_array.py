@@ -68,9 +68,7 @@ def as_bytes(place: str, images: np.ndarray) -> np.ndarray:
         return images * np.uint8(255)
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        raise DataFileError(
-            f"{place} has values from {low:g} to {high:g}; floats must lie in [0, 1]"
-        )
+        raise DataFileError(f"{place}: values from {low:g} to {high:g}; floats must lie in [0, 1]")
     return np.rint(images.astype(np.float32) * 255).astype(np.uint8)
 
 
@@ -88,10 +86,9 @@ def with_channels(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _read_npy(path, image_size, verify):
     with open_npy(path) as header:
         _check(f"{path}", header)
-        if path.stat().st_size != (
-            n := header.n_bytes + math.prod(header.shape) * header.dtype.itemsize
-        ):
-            raise DataFileError(f"{path} has {path.stat().st_size} bytes; its header says {n}")
+        n_bytes = header.n_bytes + math.prod(header.shape) * header.dtype.itemsize
+        if (size := path.stat().st_size) != n_bytes:
+            raise DataFileError(f"{path} has {size:,} of {n_bytes:,} bytes: damaged or truncated")
         if header.dtype == np.uint8 and not image_size:
             return MappedArray(path, with_channels(header.shape), header.n_bytes)
         stored = np.memmap(path, header.dtype, "r", header.n_bytes, header.shape)

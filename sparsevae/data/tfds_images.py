@@ -87,7 +87,7 @@ def _feature(folder: Path, features, image_size: int | None) -> tuple[str, tuple
     """Key of the images of a set, and the shape that they will have."""
     import tensorflow_datasets as tfds
 
-    images = [key for key, feature in features.items() if type(feature) is tfds.features.Image]
+    images = sorted(key for key in features if type(features[key]) is tfds.features.Image)
     if len(images) != 1:
         raise DataFileError(
             f"{folder} must have one image an example. Received: {images or 'none'} of "
