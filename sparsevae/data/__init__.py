@@ -1,15 +1,32 @@
-"""Data sets whose factors are known.
+"""Sets of images, with known factors or without.
 
-In: the name of a set and, if the user has it, the folder of its file. Out: `GroundTruthData`, which
-gives images (uint8) and factors (integers) as NumPy arrays and batches (float32) as `tf.data`.
-May import: numpy, tqdm; tensorflow in `pipeline.py` only, which loads when it is first used.
+In: the name of a set (with the folder of its file, if the user has it), or a path of the user's own
+images. Out: `ImageData`, and `GroundTruthData` where factors are known, which gives images (uint8)
+and factors (integers) as NumPy arrays and batches (float32) as `tf.data`.
+May import: plots; numpy, tqdm; tensorflow, pandas, Pillow, matplotlib, which load when used.
 """
 
+from sparsevae.data.description import describe
+from sparsevae.data.distributions import FactorDistribution
 from sparsevae.data.dsprites import DSprites
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
+from sparsevae.data.image_data import ImageData, MissingFactorsError
 from sparsevae.data.loading import load
+from sparsevae.data.own import from_array
 from sparsevae.data.packed import PackedData
 
-__all__ = ["DSprites", "DataFileError", "FactorSpace", "GroundTruthData", "PackedData", "load"]
+__all__ = [
+    "DSprites",
+    "DataFileError",
+    "FactorDistribution",
+    "FactorSpace",
+    "GroundTruthData",
+    "ImageData",
+    "MissingFactorsError",
+    "PackedData",
+    "describe",
+    "from_array",
+    "load",
+]

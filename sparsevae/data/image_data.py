@@ -11,6 +11,7 @@ from sparsevae.data.checks import check_indices, check_integer, check_rng
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    from matplotlib.figure import Figure
 
 _OF_FACTORS = ("factor_space", "factor_names", "factor_sizes", "factors")
 _OF_DRAWS = ("sample_indices", "sample_factors", "sample")
@@ -141,3 +142,25 @@ class ImageData(abc.ABC):
         return random_batches(
             self, batch_size=batch_size, seed=seed, start=start, distribution=distribution
         )
+
+    def plot_grid(self, n_columns: int = 10, seed: int = 0) -> Figure:
+        """A picture of what the set holds.
+
+        With factors: one row a factor, which goes from its first value to its last while the
+        others stay as in one random image (as near as the set has images, if not all
+        combinations are there). Without: four rows of random images.
+
+        Args:
+            n_columns: Pictures a row at most, at least 2.
+            seed: Of the random images, at least 0.
+
+        Returns:
+            matplotlib figure.
+
+        Raises:
+            TypeError: if an argument is not an integer.
+            ValueError: if an argument is too small.
+        """
+        from sparsevae.data.sample_grid import sample_grid  # loads matplotlib
+
+        return sample_grid(self, n_columns, seed)

@@ -13,7 +13,9 @@ _BLOCK = 32  # images at a time: what is in work stays in the cache of the proce
 
 
 class Nuisance(abc.ABC):
-    """What is done to images; a subclass defines `block`."""
+    """What is done to images; a subclass defines `block` and says what it is in `kind`."""
+
+    kind: str
 
     def __init__(self, seed: int) -> None:
         self.seed = check_integer("seed", seed, minimum=0)
@@ -42,6 +44,8 @@ class Nuisance(abc.ABC):
 class Color(Nuisance):
     """Each image times a colour of its own, every channel uniform over 128/255 ... 255/255."""
 
+    kind = "random colours"
+
     def block(self, images: np.ndarray, indices: np.ndarray, out: np.ndarray) -> None:
         colors = random_bytes(self.seed, indices, 3) | 128
         for channel, images_of_it in _channels(images):
@@ -51,6 +55,8 @@ class Color(Nuisance):
 
 class Noisy(Nuisance):
     """Each image plus noise, uniform over 0 ... 255 in every channel of every pixel, cut at 255."""
+
+    kind = "random noise"
 
     def block(self, images: np.ndarray, indices: np.ndarray, out: np.ndarray) -> None:
         n, height, width, _ = out.shape
@@ -68,11 +74,13 @@ class Scream(Nuisance):
 
     Args:
         seed: Of places and colours.
+        name: Name of the picture.
         picture: uint8 array `(height, width, 3)`, at least as large as the images.
     """
 
-    def __init__(self, seed: int, picture: np.ndarray) -> None:
+    def __init__(self, seed: int, name: str, picture: np.ndarray) -> None:
         super().__init__(seed)
+        self.kind = f"random patches of a picture behind: {name}"
         self.picture = np.ascontiguousarray(picture)
 
     def block(self, images: np.ndarray, indices: np.ndarray, out: np.ndarray) -> None:

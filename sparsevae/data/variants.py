@@ -73,21 +73,21 @@ def apply(
     if background is not None and variant != "scream":
         raise ValueError(f"`background` is for 'scream' only. Received: variant={variant!r}")
     if variant == "scream":
-        nuisance = Scream(seed, _picture(background, data.image_shape))
+        nuisance = Scream(seed, *_picture(background, data.image_shape))
     else:
         nuisance = {"color": Color, "noisy": Noisy}[variant](seed)
     kind = next(kind for base, kind in _KINDS if isinstance(data, base))
     return kind(f"{variant}_{data.name}", data, nuisance)
 
 
-def _picture(background, image_shape: tuple[int, int, int]) -> np.ndarray:
+def _picture(background, image_shape: tuple[int, int, int]) -> tuple[str, np.ndarray]:
     name, picture = read_background(background)
     if any(have < need for have, need in zip(picture.shape[:2], image_shape[:2], strict=True)):
         raise ValueError(
             f"`background` must be at least as large as the images, {image_shape[:2]}. "
             f"Received: {name} of {picture.shape[:2]} pixels"
         )
-    return picture
+    return name, picture
 
 
 class _Changed:

@@ -5,7 +5,7 @@ May import: numpy, pandas, matplotlib.
 """
 
 from sparsevae.plots.masks import masks
-from sparsevae.plots.mosaic import reconstructions, traversals
+from sparsevae.plots.mosaic import grid, reconstructions, traversals
 from sparsevae.plots.training import history
 
-__all__ = ["history", "masks", "reconstructions", "traversals"]
+__all__ = ["grid", "history", "masks", "reconstructions", "traversals"]

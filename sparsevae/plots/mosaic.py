@@ -1,4 +1,4 @@
-"""Images side by side: reconstructions and traversals, each as one mosaic on one pair of axes."""
+"""Images side by side: reconstructions, traversals, samples; each a mosaic on one pair of axes."""
 
 from collections.abc import Sequence
 
@@ -95,6 +95,33 @@ def traversals(
     axes.set_xticks(centers, texts, color=INK)
     axes.set_xlabel("value of the latent", color=INK)
     return figure
+
+
+def grid(rows: Sequence[np.ndarray], labels: Sequence[str] | None = None) -> Figure:
+    """Images in rows, each with a label; rows shorter than the longest end in blank places.
+
+    Args:
+        rows: Arrays `(n, height, width, channels)` of any n, uint8 0 to 255 or float in [0, 1]; 1
+            or 3 channels; one height and width.
+        labels: A label a row; by default none.
+
+    Returns:
+        Figure with one axes.
+
+    Raises:
+        TypeError: if an array is neither uint8 nor float.
+        ValueError: if there is no row, or a shape or a value is out of bounds.
+    """
+    rows = [_unit_images(f"rows[{k}]", row, ndim=4) for k, row in enumerate(rows)]
+    shapes = {row.shape[1:] for row in rows}
+    if len(shapes) != 1:
+        raise ValueError(f"`rows` must hold images of one size. Received: {sorted(shapes)}")
+    labels = [""] * len(rows) if labels is None else list(labels)
+    _check_length("labels", np.array(labels), len(rows))
+    pictures = np.ones((len(rows), max(map(len, rows)), *rows[0].shape[1:]))
+    for places, row in zip(pictures, rows, strict=True):
+        places[: len(row)] = row
+    return _mosaic(pictures, labels, group=1)[0]
 
 
 def _unit_images(name: str, images: np.ndarray, ndim: int) -> np.ndarray:

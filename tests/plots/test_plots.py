@@ -100,6 +100,31 @@ def test_kl_below_zero_by_rounding_is_zero():
     assert row_labels(figure)[-1] == "z1  KL 0.00"
 
 
+def test_grid_rows_end_in_blank_places():
+    figure = plots.grid([GREY[:2], (COLOR[:3] * 255).astype(np.uint8)], labels=["a", "b"])
+    assert row_labels(figure) == ["a", "b"]
+    canvas = figure.axes[0].images[0].get_array()
+    assert canvas.shape == (17, 26, 3)
+    np.testing.assert_allclose(canvas[:8, 9:17], np.broadcast_to(GREY[1], (8, 8, 3)))
+    np.testing.assert_allclose(canvas[9:, 18:], np.floor(COLOR[2] * 255) / 255)
+    assert (canvas[:8, 17:] == 1).all()
+    assert row_labels(plots.grid([GREY])) == [""] and png(figure)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"rows": []}, "`rows`.*one size"),
+        ({"rows": [GREY, GREY[:, :4]]}, r"`rows`.*\(4, 8, 3\), \(8, 8, 3\)"),
+        ({"rows": [GREY, GREY[:0]]}, r"`rows\[1\]`"),
+        ({"rows": [GREY], "labels": ["a", "b"]}, "`labels`"),
+    ],
+)
+def test_bad_grids_are_refused(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        plots.grid(**arguments)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
