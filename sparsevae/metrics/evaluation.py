@@ -8,7 +8,7 @@ from tqdm import tqdm
 from sparsevae.choices import check_choice
 from sparsevae.metrics.activity import active_latents
 from sparsevae.metrics.images import FactorData, encode_once
-from sparsevae.metrics.registry import SCORES, SLOW, View, draw_images
+from sparsevae.metrics.registry import SCORES, SLOW, UNSUPERVISED, View, draw_images
 from sparsevae.metrics.validation import check_count
 
 # Half the width of a 95 % interval, in standard errors.
@@ -42,10 +42,14 @@ def evaluate(
     be off: resampled codes hold duplicates, which raises every estimate of information.) It is
     about the images drawn, not about training another model.
 
+    Of a data set without factors only the unsupervised scores can be computed, which is what "all"
+    then means; there is no ceiling.
+
     Args:
         encode: Callable from uint8 images `(n, height, width, channels)` to codes
             `(n, latent_dim)`; called with `batch_size` images at a time.
-        data: Data set with `factors(indices)`, `images(indices)` and a length.
+        data: Data set with `images(indices)`, a length and, if they are known,
+            `factors(indices)`.
         metrics: "all", or the names wanted; one of them may be "all".
         seed: Of the draw and the fits; the same seed draws the same images for every encoder.
         n_samples: Images drawn for training, at least 2, and votes of 64 images for the scores
@@ -58,31 +62,47 @@ def evaluate(
 
     Raises:
         TypeError: if a count is not an integer or the codes are not numbers.
-        ValueError: if a name is unknown, the codes have a wrong shape or are not finite, or a
-            count is too small.
+        ValueError: if a name is unknown, a score needs factors that the data set does not have, the
+            codes have a wrong shape or are not finite, or a count is too small.
     """
-    names = score_names(metrics)
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
+    names = score_names(asked)
     n_samples = check_count("n_samples", n_samples, minimum=4)
     batch_size = check_count("batch_size", batch_size, minimum=1)
     if check_count("n_bootstrap", n_bootstrap, minimum=0) == 1:
         raise ValueError("`n_bootstrap` must be 0 or at least 2. Received: n_bootstrap=1")
-    factors = data.factors(np.arange(len(data)))
+    has_factors = hasattr(data, "factors")
+    if not has_factors:
+        names = _without_factors(asked, names, data)
+    factors = data.factors(np.arange(len(data))) if has_factors else np.empty((len(data), 0), int)
     rng = np.random.default_rng(seed)
     draw = draw_images(factors, names, n_samples, rng)
     table = encode_once(encode, data, draw.images(), batch_size)
     active = active_latents(table[draw.train.images])
     tables = {"": table, "_active": table[:, active]}
     with tqdm(desc="Scoring", unit=" scores", delay=1, leave=False, disable=None) as bar:
-        bar.total = len(names) * (3 + 2 * n_bootstrap)
+        bar.total = len(names) * (2 + has_factors + 2 * n_bootstrap)
 
         def compute(tables, draw):
             views = {end: View(codes, factors, draw, seed) for end, codes in tables.items()}
             return _compute(names, views, bar)
 
-        scores = compute({**tables, "_ceiling": factors.astype(np.float64)}, draw)
+        ceiling = {"_ceiling": factors.astype(np.float64)} if has_factors else {}
+        scores = compute({**tables, **ceiling}, draw)
         resampled = [compute(tables, draw.resampled(rng)) for _ in range(n_bootstrap)]
     scores = _with_intervals(scores, resampled)
     return {**scores, "active_latents": float(active.sum())}
+
+
+def _without_factors(asked: list[str], names: list[str], data: FactorData) -> list[str]:
+    """The unsupervised scores among `names`; others may come from "all" only."""
+    refused = [name for name in asked if name not in ("all", *UNSUPERVISED)]
+    if refused:
+        raise ValueError(
+            f"`metrics` must be among {', '.join(UNSUPERVISED)} for {getattr(data, 'name', 'data')}"
+            f", which has no factors. Received: {', '.join(refused)}"
+        )
+    return [name for name in names if name in UNSUPERVISED]
 
 
 def _compute(names: list[str], views: dict[str, View], bar: tqdm) -> dict[str, float]:

@@ -168,6 +168,11 @@ SCORES: dict[str, Callable[[View], dict[str, float]]] = {
 }
 # With exact trees, a minute or two: computed when asked for by name.
 SLOW = ("dci", "unified_dci")
+UNSUPERVISED = (
+    "gaussian_total_correlation",
+    "gaussian_wasserstein_correlation",
+    "mutual_information_score",
+)
 NEEDS_VOTES = ("factor_vae",)
 NEEDS_PAIRS = ("beta_vae",)
 
@@ -178,7 +183,8 @@ def draw_images(
     """Draws what the scores `names` look at.
 
     Args:
-        factors: Integer array `(n_images, n_factors)` of the whole data set.
+        factors: Integer array `(n_images, n_factors)` of the whole data set; no columns if factors
+            are not known, and no votes or pairs then.
         names: Keys of `SCORES`.
         n_samples: Training samples, votes and pairs; half as many for testing.
         rng: The draw advances it in the same way whatever the names.
@@ -189,11 +195,11 @@ def draw_images(
     # One generator a part, so that a score does not depend on which others were asked for.
     streams = rng.spawn(6)
     counts = (n_samples, n_samples // 2) * 3
-    shared = SharedValue(factors)
+    shared = SharedValue(factors) if factors.shape[1] else None
     samplers = (
         *2 * (lambda n, rng: Sample(rng.integers(len(factors), size=n)),),
-        *2 * (shared.votes,),
-        *2 * (shared.pairs,),
+        *2 * (shared and shared.votes,),
+        *2 * (shared and shared.pairs,),
     )
     wanted = 2 * [True] + 2 * [any(n in names for n in NEEDS_VOTES)]
     wanted += 2 * [any(n in names for n in NEEDS_PAIRS)]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sparsevae import objectives, plots, sparsity
-from sparsevae.data import GroundTruthData
+from sparsevae.data import ImageData
 from sparsevae.models import SparseVAE
 from sparsevae.records import atomic_file
 
@@ -14,9 +14,9 @@ N_IMAGES = 1_000
 TRAVERSAL = np.linspace(-2.5, 2.5, 9)
 
 
-def draw(vae: SparseVAE, data: GroundTruthData, folder: Path) -> None:
+def draw(vae: SparseVAE, data: ImageData, folder: Path) -> None:
     """Writes `pictures/*.png` of a run folder that holds `history.csv`."""
-    _, images = data.sample(N_IMAGES, np.random.default_rng(0))
+    images = data.images(data.draw(N_IMAGES, np.random.default_rng(0)))
     posterior = vae.encode(images)
     kl = objectives.kl_per_latent(posterior, vae.prior).numpy().mean(axis=0)
     figures = {

@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from sparsevae import data as data_sets
 from sparsevae import gates, metrics, models, objectives, records, sparsity
-from sparsevae.data import GroundTruthData
+from sparsevae.data import FactorDistribution, ImageData
 from sparsevae.models import SparseVAE, callbacks, checkpoints
 from sparsevae.study import pictures
+from sparsevae.study.conditions import training_distribution
 from sparsevae.study.settings import RunSettings
 
 PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy")
@@ -41,18 +42,23 @@ def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = 
         _claim(folder, settings)
         return records.read_record(folder)
     _set_up(settings)
-    data = data_sets.load(settings.data, settings.data_dir, settings.data_source)
+    data = load_data(settings)
+    distribution = training_distribution(settings, data)
     vae = build(settings, data)
     _claim(folder, settings)
-    train(vae, data, settings, folder, tensorboard)
+    train(vae, data, settings, folder, distribution, tensorboard)
     with records.atomic_file(folder / "model.keras") as temporary:
         vae.save(temporary)
+    has_factors = hasattr(data, "factors")
     record = {
         "name": settings.name,
         "settings": dataclasses.asdict(settings),
         "data_source": data.source,
+        "factor_names": list(data.factor_names) if has_factors else [],
         **evaluate(vae, data, settings),
-        "scores": metrics.evaluate(vae.codes, data, metrics=settings.metrics, seed=0),
+        "scores": metrics.evaluate(
+            vae.codes, data, metrics=settings.metrics if has_factors else "all", seed=0
+        ),
     }
     records.write_json(folder / "scores.json", record["scores"])
     pictures.draw(vae, data, folder)
@@ -60,7 +66,7 @@ def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = 
     return record
 
 
-def build(settings: RunSettings, data: GroundTruthData) -> SparseVAE:
+def build(settings: RunSettings, data: ImageData) -> SparseVAE:
     """The compiled model of a run."""
     keras.config.set_dtype_policy(settings.precision)
     likelihood = settings.likelihood
@@ -98,7 +104,26 @@ def build(settings: RunSettings, data: GroundTruthData) -> SparseVAE:
     return vae
 
 
-def train(vae, data, settings: RunSettings, folder: Path, tensorboard: bool = False) -> None:
+def load_data(settings: RunSettings, source: str | None = None) -> ImageData:
+    """The whole data set of a run; `source` says where from if it is known from a record."""
+    return data_sets.load(
+        settings.data,
+        settings.data_dir,
+        source or settings.data_source,
+        factors=settings.factors,
+        image_size=settings.image_size,
+        background=settings.background,
+    )
+
+
+def train(
+    vae: SparseVAE,
+    data: ImageData,
+    settings: RunSettings,
+    folder: Path,
+    distribution: FactorDistribution | None = None,
+    tensorboard: bool = False,
+) -> None:
     """Trains to the end from the newest checkpoint of the run folder, if there is one."""
     kept = checkpoints.checkpoints(folder / "checkpoints")
     if kept:
@@ -113,7 +138,9 @@ def train(vae, data, settings: RunSettings, folder: Path, tensorboard: bool = Fa
         if step % every or not n_epochs:  # part of an epoch: after a stop, or at the very end
             n_epochs, n_steps = 1, min(every - step % every, settings.n_steps - step)
         vae.fit(
-            data.as_tf_dataset(settings.batch_size, settings.seed, start=step),
+            data.as_tf_dataset(
+                settings.batch_size, settings.seed, start=step, distribution=distribution
+            ),
             steps_per_epoch=n_steps,
             initial_epoch=step // every,
             epochs=step // every + n_epochs,
@@ -123,8 +150,8 @@ def train(vae, data, settings: RunSettings, folder: Path, tensorboard: bool = Fa
         step = int(vae.optimizer.iterations)
 
 
-def evaluate(vae: SparseVAE, data: GroundTruthData, settings: RunSettings) -> dict:
-    """Test ELBO on fresh images with noise-free gates, active latents, densities."""
+def evaluate(vae: SparseVAE, data: ImageData, settings: RunSettings) -> dict:
+    """Test ELBO on images of the whole set with noise-free gates, active latents, densities."""
     batches = data.as_tf_dataset(250, seed=settings.seed + 2**20)
     result = {"step": int(vae.optimizer.iterations)}
     result |= vae.evaluate(batches, steps=N_TEST // 250, verbose=0, return_dict=True)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import keras
 
-from sparsevae import data as data_sets
 from sparsevae import export, metrics, records
 from sparsevae.models import SparseVAE
+from sparsevae.study.run import load_data
+from sparsevae.study.settings import RunSettings
 
 
 def load_run(folder: str | Path) -> tuple[SparseVAE, dict]:
@@ -33,12 +34,12 @@ def score(
 
     Raises:
         FileNotFoundError: if the folder is neither.
-        ValueError: for an unknown metric or a count that is too small.
+        ValueError: for an unknown metric, one that needs factors if the set has none, or a count
+            that is too small.
     """
     folder = Path(folder)
     encode, record = _encoder(folder)
-    settings = record["settings"]
-    data = data_sets.load(settings["data"], settings["data_dir"], record["data_source"])
+    data = load_data(RunSettings(**record["settings"]), record["data_source"])
     scores = metrics.evaluate(encode, data, metrics=names, seed=seed, **options)
     records.write_json(folder / "scores.json", scores)
     return scores

@@ -5,6 +5,7 @@ import re
 
 from sparsevae.choices import check_choice
 from sparsevae.metrics.evaluation import score_names
+from sparsevae.study.conditions import training_conditions
 
 NAMES = {
     "model": ("conv", "mlp"),
@@ -13,7 +14,7 @@ NAMES = {
     "likelihood": ("bernoulli", "gaussian"),
     "weighting": ("layers", "links", "parameters", "flops"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
-    "data_source": ("auto", "file", "render"),
+    "data_source": ("auto", "file", "tfds", "render"),
 }
 
 
@@ -24,11 +25,26 @@ class RunSettings:
     name: str
     """Folder of the run, under runs/."""
     data: str = "dsprites"
-    """Name of the data set."""
+    """Name of a set, of a variant such as noisy_dsprites, or path of your own images."""
     data_source: str = "auto"
-    """auto (a file if there is one, else rendered), file or render."""
+    """auto (a file if there is one, else rendered), file, tfds or render."""
     data_dir: str | None = None
     """Folder to look for data files in first."""
+    factors: str | None = None
+    """CSV or Parquet table with the factors of your own images, a row an image."""
+    image_size: int | None = None
+    """Height and width to bring your own images to."""
+    background: str | None = None
+    """Picture behind scream_NAME; a texture if not given."""
+    correlated: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Factors correlated in training, and sigma (small is strong): shape,scale 0.2. Training only:
+    scores are of the whole set, for these and the next three."""
+    confounder: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Factors each correlated with all others in training, and sigma: shape 0.2."""
+    withheld: list[str] = dataclasses.field(default_factory=list)
+    """Combinations of factors left out of training, as "shape=2 posX=0,4,16-31"."""
+    only: str = ""
+    """Values that training is restricted to, as "shape=0,1 scale=2-5"."""
     model: str = "conv"
     """conv or mlp."""
     latent_dim: int = 10
@@ -70,7 +86,7 @@ class RunSettings:
     checkpoint_every: int = 500
     """Steps between checkpoints, also between rows of the history."""
     metrics: list[str] = dataclasses.field(default_factory=lambda: ["mig", "sap", "dci_fast"])
-    """Scores at the end. "all" takes minutes; scripts/evaluate.py adds others later."""
+    """Scores at the end; of a set without factors those that need none. "all" takes minutes."""
     n_threads: int = 0
     """CPU threads of TensorFlow; 0 is all cores."""
     seed: int = 0
@@ -85,6 +101,7 @@ class RunSettings:
                 f"dashes and underscores. Received: name={self.name!r}"
             )
         _check_counts(self)
+        training_conditions(self)
         score_names(self.metrics)
         for field in ("learning_rate", "variance"):
             if not 0 < (value := getattr(self, field)) < float("inf"):
@@ -102,8 +119,11 @@ class RunSettings:
 
 def _check_counts(settings):
     counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
-    for field in (*counts, "n_threads", "seed"):
-        value, least = getattr(settings, field), int(field in counts)
+    fields = [*counts, "n_threads", "seed"]
+    if settings.image_size is not None:
+        fields.append("image_size")
+    for field in fields:
+        value, least = getattr(settings, field), int(field not in ("n_threads", "seed"))
         if not (isinstance(value, int) and value >= least):
             raise ValueError(
                 f"`{field}` must be a whole number of at least {least}. Received: {value!r}"

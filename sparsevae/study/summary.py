@@ -13,6 +13,8 @@ def summary(record: dict, folder: str) -> str:
         f"  active latents  {record['active_latents']:6.0f} of {record['settings']['latent_dim']}",
         *(f"  {line}" for line in score_table(record["scores"]).splitlines()),
     ]
+    if not record.get("factor_names", True):
+        lines.append("  the set has no factors: scores that need them are left out")
     if "density" in record:
         lines.append(f"  density         {record['density']:9.3f} of all links are open; by layer:")
         width = max(map(len, record["densities"]))
@@ -32,11 +34,13 @@ def score_table(scores: Mapping[str, float]) -> str:
     width = max(map(len, scores))
     lines = [f"{'score':{width}}       all    active   ceiling"]
     for name in scores:
-        if f"{name}_ceiling" in scores:
-            values = [scores[name + view] for view in ("", "_active", "_ceiling")]
-            lines.append(f"{name:{width}}" + "".join(f"{value:10.3f}" for value in values))
-            if f"{name}_low" in scores:
-                low, high = scores[f"{name}_low"], scores[f"{name}_high"]
-                lines[-1] += f"   95 %: {low:.3f} to {high:.3f}"
+        if f"{name}_active" not in scores:
+            continue
+        values = [scores.get(name + view) for view in ("", "_active", "_ceiling")]
+        shown = (f"{value:10.3f}" if value is not None else f"{'-':>10}" for value in values)
+        lines.append(f"{name:{width}}" + "".join(shown))
+        if f"{name}_low" in scores:
+            low, high = scores[f"{name}_low"], scores[f"{name}_high"]
+            lines[-1] += f"   95 %: {low:.3f} to {high:.3f}"
     lines.append(f"{'latents by spread of codes':{width}}{scores['active_latents']:10.0f} active")
     return "\n".join(lines)
