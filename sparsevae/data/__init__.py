@@ -11,5 +11,14 @@ from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.packed import PackedData
+from sparsevae.data.toy import Toy
 
-__all__ = ["DSprites", "DataFileError", "FactorSpace", "GroundTruthData", "PackedData", "load"]
+__all__ = [
+    "DSprites",
+    "DataFileError",
+    "FactorSpace",
+    "GroundTruthData",
+    "PackedData",
+    "Toy",
+    "load",
+]
