@@ -11,6 +11,7 @@ from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.packed import PackedData
+from sparsevae.data.shapes3d import Shapes3D
 from sparsevae.data.toy import Toy
 
 __all__ = [
