@@ -20,6 +20,7 @@ __all__ = [
     "FactorSpace",
     "GroundTruthData",
     "PackedData",
+    "Shapes3D",
     "Toy",
     "load",
 ]
