@@ -13,9 +13,13 @@ from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.image_data import ImageData, MissingFactorsError
+from sparsevae.data.labels import draw_labels
 from sparsevae.data.loading import load
 from sparsevae.data.own import from_array
 from sparsevae.data.packed import PackedData
+from sparsevae.data.pairs import draw_pairs
+from sparsevae.data.shapes3d import Shapes3D
+from sparsevae.data.toy import Toy
 
 __all__ = [
     "DSprites",
@@ -26,7 +30,11 @@ __all__ = [
     "ImageData",
     "MissingFactorsError",
     "PackedData",
+    "Shapes3D",
+    "Toy",
     "describe",
+    "draw_labels",
+    "draw_pairs",
     "from_array",
     "load",
 ]

@@ -25,6 +25,16 @@ def check_integer(argument: str, value: int, minimum: int) -> int:
     return integer
 
 
+def check_image_size(image_size: int) -> None:
+    """Refuse sizes that the renderers do not draw.
+
+    Raises:
+        ValueError: if `image_size` is not 32, 64 or 128.
+    """
+    if image_size not in (32, 64, 128):
+        raise ValueError(f"`image_size` must be 32, 64 or 128. Received: image_size={image_size!r}")
+
+
 def check_rng(rng: np.random.Generator) -> None:
     """Refuse anything but a NumPy `Generator`: a seed would repeat the same draw at each call.
 

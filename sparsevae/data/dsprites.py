@@ -1,10 +1,11 @@
 """dSprites drawn from its factors, pixel for pixel, by integer look-ups.
 
 A pixel is on when its centre lies inside the outline of the sprite (no anti-aliasing). Sprites are
-centred at 16 + 32 k / 31 pixels, k = 0 ... 31, so seen from the centre of its sprite every pixel
-centre lies on one lattice with 31 points a pixel. Where the outline of each of the 3 x 6 x 40
-sprites crosses each row of the lattice is computed once, in float64, and rounded up to the next
-point of the lattice, which changes no pixel. An image is then 28 rows of this table, shifted.
+centred at 16 + 32 k / 31 pixels of 64, k = 0 ... 31, so seen from the centre of its sprite every
+pixel centre lies on one lattice with 31 points a pixel, at 32 and 128 pixels too. Where the outline
+of each of the 3 x 6 x 40 sprites crosses each row of the lattice is computed once, in float64, and
+rounded up to the next point of the lattice, which changes no pixel. An image is then 28 rows (of
+64) of this table, shifted.
 
 The outlines were fitted to the 320 frames of the authors' `dsprites.gif`: all 1,310,720 pixels
 agree. In 43 other images of the original 4 pixels differ (ties of its rasterizer).
@@ -14,6 +15,7 @@ import functools
 
 import numpy as np
 
+from sparsevae.data.checks import check_image_size
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.packed import unpack
@@ -32,10 +34,10 @@ FACTORS = FactorSpace(
 IMAGE_SHAPE = (64, 64, 1)
 
 _STEPS = 31  # lattice points a pixel
-_ROWS = 28  # no sprite reaches further than 14 pixels from its centre
+_ROWS = 28  # of 64: no sprite reaches further than 14 from its centre
 _CROSSINGS = 4  # a line meets an outline at most so often: the heart has two lobes
 
-# Outlines at scale 1 in pixels: (u, v), u to the right and v down at orientation 0.
+# Outlines at scale 1 in pixels of 64: (u, v), u to the right and v down at orientation 0.
 _SQUARE = 9.5995 * np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]])  # corners
 _ELLIPSE = np.diag([12.76589, 7.21235])  # half axes
 _T = 2 * np.pi * np.arange(150) / 150
@@ -48,72 +50,95 @@ _HEART = np.stack(  # corners
     ]
 )
 
-# Entry c is an image row, one bit a pixel, whose pixels c ... 63 are on.
-_ON_FROM = np.packbits(np.arange(64) >= np.arange(65)[:, None], axis=1).view(np.uint64)[:, 0]
-
 
 class DSprites(GroundTruthData):
-    """The 737,280 images of dSprites, rendered: `(64, 64, 1)`, pixels 0 or 255.
+    """The 737,280 images of dSprites, rendered: `(image_size, image_size, 1)`, pixels 0 or 255.
 
     The factor `color` of the original, which has one value, is left out. As in the original,
     orientations 0 and 39 are the same picture (0 and 2 pi), and squares and ellipses look almost
     the same after a quarter and a half turn: scores of `orientation` inherit this.
 
+    Args:
+        image_size: Height and width, 32, 64 (the original) or 128: the same outlines, drawn smaller
+            or larger.
+
+    Raises:
+        ValueError: if `image_size` is another number.
+
     References:
         Matthey et al. 2017, https://github.com/google-deepmind/dsprites-dataset.
     """
 
-    def __init__(self) -> None:
-        super().__init__("dsprites", "render", FACTORS, IMAGE_SHAPE)
+    def __init__(self, image_size: int = 64) -> None:
+        check_image_size(image_size)
+        super().__init__("dsprites", "render", FACTORS, (image_size, image_size, 1))
 
     def images(self, indices: np.ndarray) -> np.ndarray:
-        return unpack(render_packed(self.factors(indices)), IMAGE_SHAPE)
+        packed = render_packed(self.factors(indices), self.image_shape[0])
+        return unpack(packed, self.image_shape)
 
 
-def render_packed(factors: np.ndarray) -> np.ndarray:
+def render_packed(factors: np.ndarray, image_size: int = 64) -> np.ndarray:
     """Draw sprites, one bit a pixel; each image depends on its own factors only.
 
     Args:
         factors: int64 array `(n, 5)`, in the range of `FACTORS` (not checked here).
+        image_size: 32, 64 or 128 (not checked here).
 
     Returns:
-        uint8 array `(n, 512)`, each row `np.packbits` of an image.
+        uint8 array `(n, image_size**2 / 8)`, each row `np.packbits` of an image.
     """
     shape, scale, orientation, x, y = factors.T
-    top = (32 * y + 77) // _STEPS  # first image row that the sprite can reach
-    crossings = _crossings()[shape, scale, orientation, _STEPS * top - 32 * y - 47]
-    # Column c is at or right of a crossing when 31 (c - 16) + 15 - 32 x >= crossing.
-    shift = (32 * x + 16 * _STEPS + 15).astype(np.int16)
+    half, margin = image_size // 2, image_size // 32  # no sprite reaches into the margin
+    row, to_row = np.divmod(half * y + 15, _STEPS)
+    crossings = _crossings(image_size)[shape, scale, orientation, _STEPS - 1 - to_row]
+    # Column c is at or right of a crossing when 31 (c - half / 2) + 15 - half x >= crossing.
+    shift = (half * x + half // 2 * _STEPS + 15).astype(np.int16)
     columns = (crossings + shift[:, None, None]) // np.int16(_STEPS)
     # A pixel is inside when the number of crossings at or left of it is odd.
-    right_of = _ON_FROM[columns]
-    images = np.zeros((len(factors), 64), np.uint64)
-    images[np.arange(len(factors))[:, None], top[:, None] + np.arange(_ROWS)] = (
+    right_of = _on_from(image_size)[columns]
+    images = np.zeros((len(factors), image_size, right_of.shape[-1]), right_of.dtype)
+    rows = margin + row[:, None] + np.arange(crossings.shape[-1])
+    images[np.arange(len(factors))[:, None], rows] = (
         right_of[:, 0] ^ right_of[:, 1] ^ right_of[:, 2] ^ right_of[:, 3]
     )
-    return images.view(np.uint8)
+    return images.view(np.uint8).reshape(len(factors), image_size**2 // 8)
 
 
 @functools.cache
-def _crossings() -> np.ndarray:
+def _on_from(image_size: int) -> np.ndarray:
+    """Entry c is an image row, one bit a pixel, whose pixels c and later are on.
+
+    Returns:
+        uint32 or uint64 array `(image_size + 1, words a row)`.
+    """
+    bits = np.packbits(np.arange(image_size) >= np.arange(image_size + 1)[:, None], axis=1)
+    return bits.view(np.uint32 if image_size == 32 else np.uint64)
+
+
+@functools.cache
+def _crossings(image_size: int) -> np.ndarray:
     """Crossings of all outlines with all lattice rows, in lattice points right of the centre.
 
     Returns:
-        int16 array `(3, 6, 40, 31, 4, 28)`, 5 MB: shape, scale, orientation, offset of the lattice
-        row below the first of its pixel, crossing, pixel row. Unused crossings come as equal pairs.
+        int16 array `(3, 6, 40, 31, 4, n_rows)`, 5 MB for the 28 rows of 64: shape, scale,
+        orientation, offset of the lattice row below the first of its pixel, crossing, pixel row.
+        Unused crossings come as equal pairs.
     """
-    n_levels = _ROWS * _STEPS
+    zoom = image_size / 64
+    n_rows = _ROWS * image_size // 64
+    n_levels = n_rows * _STEPS
     levels = (np.arange(n_levels) - n_levels // 2 + 0.5) / _STEPS
     table = np.zeros((*FACTORS.sizes[:3], _CROSSINGS, n_levels))
     for i, scale in enumerate(FACTORS.values[1]):
         for j, angle in enumerate(FACTORS.values[2]):
-            cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+            cos, sin = zoom * scale * np.cos(angle), zoom * scale * np.sin(angle)
             turn = np.array([[cos, sin], [-sin, cos]])  # counter-clockwise on screen
             table[0, i, j] = _polygon_crossings(turn @ _SQUARE, levels)
             table[1, i, j, :2] = _ellipse_crossings(turn @ _ELLIPSE, levels)
             table[2, i, j] = _polygon_crossings(turn @ _HEART, levels)
     points = np.ceil(_STEPS * table - 0.5).astype(np.int16)
-    points = points.reshape(*FACTORS.sizes[:3], _CROSSINGS, _ROWS, _STEPS)
+    points = points.reshape(*FACTORS.sizes[:3], _CROSSINGS, n_rows, _STEPS)
     return np.ascontiguousarray(np.moveaxis(points, -1, 3))
 
 

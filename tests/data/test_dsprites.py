@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsevae.data import DSprites
+from sparsevae.data import DSprites, dsprites
 from sparsevae.data.dsprites import render_packed
 
 DATA = DSprites()
@@ -131,6 +131,43 @@ def test_images_do_not_depend_on_the_batch(indices, cut):
         some = np.array(indices[part], np.int64)
         np.testing.assert_array_equal(DATA.images(some), whole[part])
     np.testing.assert_array_equal(DATA.images(indices), whole)
+
+
+def inside_outline(factors, image_size):
+    """Whether pixel centers lie in the outline, point by point: `(image_size, image_size)`."""
+    shape, scale, angle, x, y = (
+        DATA.factor_space.values[k][factor] for k, factor in enumerate(factors)
+    )
+    center = (np.arange(image_size) + 0.5) * 64 / image_size - 16
+    dx, dy = center[None, :] - 32 * x, center[:, None] - 32 * y
+    u = (np.cos(angle) * dx - np.sin(angle) * dy) / scale
+    v = (np.sin(angle) * dx + np.cos(angle) * dy) / scale
+    if shape == 1:
+        return np.maximum(abs(u), abs(v)) <= 9.5995
+    if shape == 2:
+        return (u / 12.76589) ** 2 + (v / 7.21235) ** 2 <= 1
+    inside = np.zeros(u.shape, bool)
+    corners = dsprites._HEART.T
+    for (u0, v0), (u1, v1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        crosses = (v0 > v) != (v1 > v)
+        inside ^= crosses & (u < u0 + (v - v0) * (u1 - u0) / (v1 - v0))
+    return inside
+
+
+@pytest.mark.parametrize("image_size", [32, 64, 128])
+def test_every_size_draws_the_same_outlines(image_size):
+    data = DSprites(image_size)
+    assert data.image_shape == (image_size, image_size, 1)
+    factors, images = data.sample(60, np.random.default_rng(1))
+    expected = np.stack([inside_outline(row, image_size) for row in factors])
+    np.testing.assert_array_equal(images[..., 0], 255 * expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(data)).observe(factors), images)
+
+
+@pytest.mark.parametrize("image_size", [48, 0, 64.5, "64"])
+def test_other_sizes_are_refused(image_size):
+    with pytest.raises(ValueError, match=r"`image_size` must be 32, 64 or 128.*image_size="):
+        DSprites(image_size)
 
 
 def test_empty_batch():
