@@ -13,7 +13,7 @@ NAMES = {
     "likelihood": ("bernoulli", "gaussian"),
     "weighting": ("layers", "links", "parameters", "flops"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
-    "data_source": ("auto", "file", "render"),
+    "data_source": ("auto", "file", "tfds", "render"),
 }
 
 
@@ -26,7 +26,7 @@ class RunSettings:
     data: str = "dsprites"
     """Name of the data set."""
     data_source: str = "auto"
-    """auto (a file if there is one, else rendered), file or render."""
+    """auto (a file if there is one, else rendered), file, tfds (prepared by it) or render."""
     data_dir: str | None = None
     """Folder to look for data files in first."""
     model: str = "conv"

@@ -58,6 +58,8 @@ def no_files_of_the_user(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("SPARSEVAE_DATA", raising=False)
     monkeypatch.delenv("DISENTANGLEMENT_LIB_DATA", raising=False)
+    monkeypatch.delenv("SPARSEVAE_CACHE", raising=False)
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
 
 
 def read(path, content):
@@ -192,7 +194,7 @@ def test_auto_renders_without_a_file(tmp_path, caplog):
 def tiny_catalog(monkeypatch):
     """`load` expects the small grid instead of the whole set."""
     entry = catalog._ENTRIES["dsprites"]
-    small = {"read": lambda path: read_dsprites(path, TINY)}
+    small = {"read": lambda path, verify: read_dsprites(path, TINY, verify=verify)}
     monkeypatch.setitem(catalog._ENTRIES, "dsprites", catalog.dataclasses.replace(entry, **small))
 
 
@@ -235,7 +237,7 @@ def test_absence_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         load("dsprites", data_dir=tmp_path, source="file")
     message = str(error.value)
-    for part in (str(tmp_path / FILE_NAME), str(tmp_path / "dsprites" / FILE_NAME)):
+    for part in (f"{tmp_path}, ", f"{tmp_path / 'dsprites'}, ", FILE_NAME):
         assert part in message
     for part in ("26 MB", "SPARSEVAE_DATA", "source='render'", "dsprites-dataset"):
         assert part in message
@@ -247,8 +249,11 @@ def test_absence_says_what_to_do(tmp_path):
         ({"name": "dsprite"}, ValueError, "`name`.*Did you mean 'dsprites'.*'dsprite'"),
         ({"name": "mnist"}, ValueError, "`name` must be one of 'dsprites'.*'mnist'"),
         ({"name": None}, TypeError, "`name`.*None"),
-        ({"source": "files"}, ValueError, "`source`.*'auto', 'file', 'render'.*'file'.*'files'"),
-        ({"source": "tfds"}, ValueError, "'tfds' is not supported yet"),
+        (
+            {"source": "files"},
+            ValueError,
+            "`source`.*'auto', 'file', 'tfds'.*'file'.*'files'",
+        ),
         ({"data_dir": "/does/not/exist"}, FileNotFoundError, "`data_dir`.*/does/not/exist"),
     ],
 )
