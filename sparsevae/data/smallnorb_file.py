@@ -130,9 +130,10 @@ def _numbers(dat: Path, cat: Path, info: Path, grid: FactorSpace) -> np.ndarray:
         row = np.flatnonzero(outside)[0]
         found = [int(column[row]) for column in (instance, elevation, azimuth, lighting)]
         raise DataFileError(
-            f"{info}: row {row} is {found} in category {category[row]}; expected instance, elevation, azimuth (even) and "
-            f"lighting below {(*grid.sizes[1:3], 2 * grid.sizes[3], grid.sizes[4])}, category "
-            f"below {grid.sizes[0]}"
+            f"{info}: row {row} is {found} in category {category[row]}; expected instance, "
+            f"elevation, azimuth (even) and lighting below "
+            f"{(*grid.sizes[1:3], 2 * grid.sizes[3], grid.sizes[4])}, category below "
+            f"{grid.sizes[0]}"
         )
     return grid.index(factors)
 
