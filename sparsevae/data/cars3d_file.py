@@ -5,6 +5,7 @@ Which car is which follows from `list.txt`, so that it is the same on every mach
 
 import contextlib
 import io
+import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -33,9 +34,10 @@ _DAMAGE = (
     OSError,
     EOFError,
     zlib.error,
+    struct.error,
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,
     NotImplementedError,
 )
 
@@ -100,6 +102,8 @@ def _members(path: Path, packed: bool) -> Iterator[_Members]:
         return
     with tarfile.open(path, "r:gz") as archive:
         found = [info for info in archive.getmembers() if Path(info.name).parent.name == "cars"]
+        while archive.fileobj.read(2**20):  # to the end, where gzip finds out what is missing
+            pass
         # Only regular files, and only into memory: an archive can name any path and any link.
         yield {
             Path(info.name).name: lambda info=info: archive.extractfile(info).read()
@@ -143,6 +147,7 @@ def _images(path: Path, content: bytes, n_azimuths: int, n_elevations: int) -> n
 
     check_first_bytes(path, content[:40], b"MATLAB 5.0 MAT-file", "a MATLAB 5 file")
     with damage_named(path, _DAMAGE):
+        _check_length(path, content)
         arrays = matlab.whosmat(io.BytesIO(content))
         promised = {name: (dtype, shape) for name, shape, dtype in arrays}
         if "im" not in promised:
@@ -154,3 +159,13 @@ def _images(path: Path, content: bytes, n_azimuths: int, n_elevations: int) -> n
         image = matlab.loadmat(io.BytesIO(content), variable_names=["im"])["im"]
     # height, width, channel, azimuth, elevation
     return image.transpose(4, 3, 0, 1, 2).reshape(-1, _ORIGINAL_SIZE, _ORIGINAL_SIZE, 3)
+
+
+def _check_length(path: Path, content: bytes) -> None:
+    """Refuse a MATLAB 5 file that does not end where its last array ends."""
+    order = "<" if content[126:128] == b"IM" else ">"
+    end = 128
+    while end < len(content):
+        end += 8 + struct.unpack_from(f"{order}I", content, end + 4)[0]
+    if end != len(content):
+        raise DataFileError(f"{path} has {len(content):,} of {end:,} bytes: truncated")

@@ -159,10 +159,9 @@ def _matrix(path: Path) -> Iterator[tuple[BinaryIO, tuple[int, ...], np.dtype]]:
             with open(path, "rb") as file:
                 check_first_bytes(path, file.read(40), b"\x1f\x8b", "a gzip file")
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
-            start = stream.read(8)
             magics = tuple(struct.pack("<i", magic) for magic in _TYPES)
-            check_first_bytes(path, start, magics, "a matrix of the NORB format")
-            magic, n_dims = struct.unpack("<ii", start)
+            check_first_bytes(path, stream.peek(40), magics, "a matrix of the NORB format")
+            magic, n_dims = struct.unpack("<ii", stream.read(8))
             if not 1 <= n_dims <= 8:
                 raise DataFileError(f"{path} is damaged: its matrix has {n_dims} dimensions")
             n_sizes = max(3, n_dims)
