@@ -7,6 +7,7 @@ downloaded here.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def read_dsprites(
         splits=("train",),
         image_shape=dsprites.IMAGE_SHAPE,
         row_shape=(512,),
-        convert=_packed,
+        convert=functools.partial(_packed, path),
     )
     rows = _converted(path, layout, factor_space, verify)
     return PackedData("dsprites", "tfds", factor_space, dsprites.IMAGE_SHAPE, rows)
@@ -108,9 +109,9 @@ def read_smallnorb(
     return smallnorb_file.without_instance("tfds", grid, rows)
 
 
-def _packed(images: np.ndarray) -> np.ndarray:
+def _packed(path: Path, images: np.ndarray) -> np.ndarray:
     if images.max() > 1:
-        raise DataFileError(f"pixels are 0 ... {images.max()}; expected 0 and 1")
+        raise DataFileError(f"{path}: pixels are 0 ... {images.max()}; expected 0 and 1")
     return np.packbits(images.reshape(len(images), -1), axis=1)
 
 

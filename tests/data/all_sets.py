@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import true_files
 
-from sparsevae.data import DSprites
+from sparsevae.data import DSprites, tfds_prepared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +46,30 @@ def from_files(name):
     )
 
 
+def prepared_by_tfds(name, file):
+    """Case of a tiny set that TensorFlow Datasets prepared, of the factors of a format."""
+
+    def make(folder):
+        import prepared  # takes seconds to import
+
+        read = getattr(tfds_prepared, f"read_{name}")
+        return read(prepared.prepare(name, folder), true_files.FORMATS[file][2])
+
+    return Case(make, "tfds", CASES[file].where)
+
+
 CASES = {
     "dsprites rendered": Case(lambda folder: DSprites(), "render"),
     **{name: from_files(name) for name in true_files.FORMATS},
+}
+
+CASES |= {
+    f"{name} tfds": prepared_by_tfds(name, file)
+    for name, file in {
+        "dsprites": "dsprites npz",
+        "shapes3d": "shapes3d",
+        "smallnorb": "smallnorb",
+    }.items()
 }
 
 
