@@ -8,8 +8,10 @@ count; anything else is converted anew.
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -40,11 +42,14 @@ def stamps(paths: Sequence[Path]) -> list[list]:
 
 
 class Target:
-    """The array being written. `target[a:b] = rows` and `target[numbers] = rows` write to disk."""
+    """The array being written. `target[a:b] = rows` and `target[numbers] = rows` write to disk.
 
-    def __init__(self, file, offset: int, shape: tuple[int, ...]) -> None:
-        self._file, self._offset, self.shape = file, offset, shape
-        self._row_bytes = int(np.prod(shape[1:], dtype=np.int64))
+    Whatever goes wrong with the disk is a `CacheError`, never mistaken for damage of the source.
+    """
+
+    def __init__(self, file: io.FileIO, offset: int, shape: tuple[int, ...], path: Path) -> None:
+        self._file, self._offset, self._path, self.shape = file, offset, path, shape
+        self._row_bytes = math.prod(shape[1:])
 
     def __setitem__(self, where: slice | np.ndarray, rows: np.ndarray) -> None:
         numbers = np.arange(self.shape[0])[where]
@@ -55,9 +60,15 @@ class Target:
             )
         # Rows that follow each other are written in one go.
         starts = np.flatnonzero(np.diff(numbers, prepend=-2) != 1)
-        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
-            self._file.seek(self._offset + int(numbers[start]) * self._row_bytes)
-            self._file.write(np.ascontiguousarray(rows[start:end]).data)
+        with _disk_named(self._path, math.prod(self.shape)):
+            for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
+                self._file.seek(self._offset + int(numbers[start]) * self._row_bytes)
+                self._write(np.ascontiguousarray(rows[start:end]))
+
+    def _write(self, rows: np.ndarray) -> None:
+        data = memoryview(rows).cast("B")
+        while data:  # an unbuffered file may take a part only, as when its disk is almost full
+            data = data[self._file.write(data) :]
 
 
 def cached(
@@ -85,7 +96,7 @@ def cached(
 
     Raises:
         DataFileError: with `verify`, if the file is damaged; or whatever `fill` raises.
-        CacheError: if the disk is full or the folder cannot be written.
+        CacheError: if the disk is full or the folder cannot be written; nothing is left then.
     """
     path = cache_folder() / "converted" / f"{name}.npy"
     expected = {"format": FORMAT, "sources": sources, "shape": list(shape), "dtype": "uint8"}
@@ -142,43 +153,55 @@ def _open(path: Path, expected: dict) -> MappedArray | None:
 
 def _convert(path: Path, expected: dict, fill: Callable[[Target], None]) -> None:
     shape = tuple(expected["shape"])
-    n_bytes = int(np.prod(shape, dtype=np.int64))
+    n_bytes = math.prod(shape)
     # Only the holder of the lock writes here, so what a killed process left is simply replaced.
     partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
     try:
-        with open(partial, "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            offset = file.tell()
+        with _disk_named(path, n_bytes):
             if shutil.disk_usage(path.parent).free < n_bytes:
                 raise OSError(errno.ENOSPC, "too little space")
-            fill(Target(file, offset, shape))
-            _sync(file)
-        sidecar = {**expected, "n_bytes": offset + n_bytes, "sha256": digest(partial, "sha256")}
-        path.with_suffix(".json").unlink(missing_ok=True)  # never beside an array of other content
-        os.replace(partial, path)
-        with open(partial, "w", encoding="utf-8") as file:
-            json.dump(sidecar, file, indent=2)
-            _sync(file)
-        os.replace(partial, path.with_suffix(".json"))
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        partial.unlink(missing_ok=True)  # before the free space is told
-        raise CacheError(
-            errno.ENOSPC,
-            f"No space left for {path}: it needs {n_bytes / 1e6:,.0f} MB, "
-            f"{shutil.disk_usage(path.parent).free / 1e6:,.0f} MB are free. Free some space, or "
-            f"set {VARIABLE} to a folder on another disk",
-        ) from error
+            file = open(partial, "wb", buffering=0)  # noqa: SIM115  closed below
+        with file:
+            with _disk_named(path, n_bytes):
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            offset = file.tell()
+            fill(Target(file, offset, shape, path))
+            with _disk_named(path, n_bytes):
+                os.fsync(file.fileno())
+        with _disk_named(path, n_bytes):
+            _put_in_place(partial, path, {**expected, "n_bytes": offset + n_bytes})
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _sync(file) -> None:
-    """Waits until what was written is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())
+def _put_in_place(partial: Path, path: Path, sidecar: dict) -> None:
+    """First the array, then what vouches for it."""
+    sidecar["sha256"] = digest(partial, "sha256")
+    path.with_suffix(".json").unlink(missing_ok=True)  # never beside an array of other content
+    os.replace(partial, path)
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(sidecar, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path.with_suffix(".json"))
+
+
+@contextlib.contextmanager
+def _disk_named(path: Path, n_bytes: int) -> Iterator[None]:
+    """Turn what the system says of a disk that cannot be written into `CacheError`."""
+    try:
+        yield
+    except OSError as error:
+        free = shutil.disk_usage(path.parent).free
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise CacheError(
+            error.errno,
+            f"{'No space left for' if full else 'Cannot write'} {path} ({error.strerror}): it "
+            f"needs {n_bytes / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free. Free some space, or "
+            f"set {VARIABLE} to a folder on another disk",
+        ) from error
 
 
 def _verify(path: Path) -> None:

@@ -1,101 +1,250 @@
-"""Data sets by name, and where their files are looked for."""
+"""Data sets by name: what their files are called, who reads them, who renders them."""
 
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from sparsevae.choices import check_choice
+from sparsevae.data import cars3d_file, dsprites_file, mpi3d_file, shapes3d_file, smallnorb_file
+from sparsevae.data import tfds_prepared as tfds
 from sparsevae.data.dsprites import DSprites
-from sparsevae.data.dsprites_file import FILE_NAME, read_dsprites
-from sparsevae.data.ground_truth import GroundTruthData
+from sparsevae.data.ground_truth import FactorData
+from sparsevae.data.places import find, find_prepared, likely_renamed, roots, tfds_root
+from sparsevae.data.shapes3d import Shapes3D
+from sparsevae.data.toy import Toy
+
+SOURCES = ("auto", "file", "tfds", "render")
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
+    """One data set.
+
+    Attributes:
+        title: Its name as people write it.
+        files: Names of its file, or patterns of one of its files; the first is the usual one.
+        size: Size of the download.
+        page: Public page that leads to the file.
+        read: Reads a file that was found; its `verify` is that of `load`.
+        render: Makes the set without a file.
+        sized: Whether `render` takes a height and width.
+        tfds: Reads a folder of a version prepared by TensorFlow Datasets.
+        folders: Other names, beside its own, of the folder that holds the file.
+        look_alike: Whether what `render` makes is not the original, so that "auto" never does it.
+        license: What its authors allow.
+        citation: Paper to cite.
+    """
+
     title: str
-    file: str
-    size: str
-    page: str
-    read: Callable[[Path], GroundTruthData]
-    render: Callable[[], GroundTruthData]
+    files: tuple[str, ...] = ()
+    size: str = ""
+    page: str = ""
+    read: Callable[..., FactorData] | None = None
+    render: Callable[..., FactorData] | None = None
+    sized: bool = False
+    tfds: Callable[..., FactorData] | None = None
+    folders: tuple[str, ...] = ()
+    look_alike: bool = False
+    license: str = ""
+    citation: str = ""
+
+
+def _mpi3d(kind: str, *files: str, **changes) -> _Entry:
+    name = f"mpi3d_{kind}"
+    return _Entry(
+        title=f"MPI3D {kind}",
+        files=(f"{name}.npz", *files),
+        size="5.7 or 12.7 GB",
+        page="https://github.com/rr-learning/disentanglement_dataset",
+        read=functools.partial(mpi3d_file.read_mpi3d, name=name, **changes),
+        license="Creative Commons Attribution 4.0",
+        citation="Gondal et al. 2019, On the Transfer of Inductive Bias from Simulation to the "
+        "Real World: a New Disentanglement Dataset, arXiv 1906.03292",
+    )
 
 
 _ENTRIES = {
     "dsprites": _Entry(
         title="dSprites",
-        file=FILE_NAME,
+        files=dsprites_file.FILE_NAMES,
         size="26 MB",
         page="https://github.com/google-deepmind/dsprites-dataset",
-        read=read_dsprites,
+        read=dsprites_file.read_dsprites,
         render=DSprites,
+        sized=True,
+        tfds=tfds.read_dsprites,
+        license="Apache 2.0",
+        citation="Matthey et al. 2017, dSprites: Disentanglement testing Sprites dataset, "
+        "https://github.com/google-deepmind/dsprites-dataset",
+    ),
+    "shapes3d": _Entry(
+        title="Shapes3D",
+        files=(shapes3d_file.FILE_NAME,),
+        size="268 MB, 5.9 GB unpacked",
+        page="https://github.com/google-deepmind/3d-shapes",
+        read=shapes3d_file.read_shapes3d,
+        tfds=tfds.read_shapes3d,
+        render=Shapes3D,
+        sized=True,
+        folders=("3dshapes",),
+        look_alike=True,
+        license="Apache 2.0",
+        citation="Burgess and Kim 2018, 3D Shapes Dataset, "
+        "https://github.com/google-deepmind/3d-shapes",
+    ),
+    "cars3d": _Entry(
+        title="Cars3D",
+        files=(cars3d_file.ARCHIVE, cars3d_file.MESHES),
+        size="about 300 MB",
+        page="http://www.scottreed.info",
+        read=cars3d_file.read_cars3d,
+        folders=("cars", "3dcars", "data/cars"),
+        license="none stated by its authors",
+        citation="Reed et al. 2015, Deep Visual Analogy-Making, NeurIPS",
+    ),
+    "smallnorb": _Entry(
+        title="SmallNORB",
+        files=smallnorb_file.FILE_NAMES,
+        size="263 MB, six files",
+        page="https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/",
+        read=smallnorb_file.read_smallnorb,
+        tfds=tfds.read_smallnorb,
+        folders=("small_norb",),
+        license="for research only, not to be sold",
+        citation="LeCun, Huang and Bottou 2004, Learning Methods for Generic Object Recognition "
+        "with Invariance to Pose and Lighting, CVPR",
+    ),
+    "toy": _Entry(title="Toy", render=Toy),
+    "mpi3d_toy": _mpi3d("toy"),
+    "mpi3d_realistic": _mpi3d("realistic"),
+    "mpi3d_real": _mpi3d("real"),
+    "mpi3d_complex": _mpi3d(
+        "complex",
+        "real3d_complicated_shapes_ordered.npz",
+        factor_spaces=mpi3d_file.COMPLEX_FACTORS,
     ),
 }
 
 
 def load(
-    name: str, data_dir: str | os.PathLike | None = None, source: str = "auto"
-) -> GroundTruthData:
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    source: str = "auto",
+    *,
+    image_size: int | None = None,
+    verify: bool = False,
+) -> FactorData:
     """A data set by name, from the user's file or rendered. Nothing is ever downloaded.
 
-    Files are looked for in `data_dir`, `$SPARSEVAE_DATA`, `$DISENTANGLEMENT_LIB_DATA` and
-    `~/.cache/sparsevae`, in each of them directly and in a folder called `name`. The first one
-    found is used; if it is damaged that is an error, not a reason to render.
+    Files are looked for in `data_dir`, `$SPARSEVAE_DATA`, `$DISENTANGLEMENT_LIB_DATA` and the
+    folder of the cache, in each of them directly and in a folder called `name`; sets prepared by
+    TensorFlow Datasets there too, and last in `$TFDS_DATA_DIR` or `~/tensorflow_datasets`. The
+    first one found is used; if it is damaged that is an error, not a reason to take another.
 
     Args:
-        name: "dsprites".
+        name: "dsprites", "shapes3d", "cars3d", "smallnorb", "mpi3d_toy", "mpi3d_realistic",
+            "mpi3d_real", "mpi3d_complex" or "toy".
         data_dir: Existing folder to look in first.
-        source: "file" reads the file, "render" renders, "auto" reads the file if there is one and
-            renders if not. `data.source` says which it was.
+        source: "file" reads the file, "tfds" what TensorFlow Datasets prepared, "render" renders;
+            "auto" takes the first of them that there is, except that it never renders a set whose
+            rendering is only a look-alike (Shapes3D). `data.source` says which it was.
+        image_size: Height and width to render dSprites or Shapes3D at: 32, 64 or 128. Files have
+            their own size.
+        verify: Whether to compare the whole file with its published checksum, and a converted copy
+            with the checksum that it had when it was made.
 
     Returns:
         The data set.
 
     Raises:
         DataFileError: if the file found is damaged or not what it should be.
-        FileNotFoundError: if `data_dir` does not exist, or with "file" if there is no file.
-        ValueError: if `name` or `source` is unknown.
+        FileNotFoundError: if `data_dir` does not exist, or there is no file where one is needed;
+            the message says where to put it.
+        CacheError: if a converted copy is needed and cannot be written.
+        ValueError: if `name` or `source` is unknown, the set cannot come from `source`, or there
+            is nothing to verify.
     """
     check_choice("name", name, _ENTRIES)
-    if source == "tfds":
-        raise ValueError(
-            "`source` 'tfds' is not supported yet; use 'auto', 'file' or 'render'. "
-            "Received: source='tfds'"
-        )
-    check_choice("source", source, ("auto", "file", "render"))
-    candidates = _candidates(name, _folders(data_dir))
     entry = _ENTRIES[name]
-    path = next((path for path in candidates if path.is_file()), None)
-    if source == "render" or (source == "auto" and path is None):
-        _LOGGER.info("%s: rendered", entry.title)
-        return entry.render()
-    if path is None:
-        raise FileNotFoundError(
-            f"{entry.title} not found. Looked in: {', '.join(map(str, candidates))}. "
-            f"Put `{entry.file}` ({entry.size}, from {entry.page}) there, set SPARSEVAE_DATA to "
-            f"its folder, or use load({name!r}, source='render')."
+    _check_source(entry, source)
+    if image_size is None:
+        return _load(name, entry, roots(data_dir), source, verify)
+    return _render(name, entry, source, image_size)
+
+
+def _load(name: str, entry: _Entry, folders: list[Path], source: str, verify: bool) -> FactorData:
+    inside = ("", name, *entry.folders)
+    places = [folder / part for folder in folders for part in inside]
+    if source in ("auto", "file") and entry.read and (path := find(places, entry.files)):
+        _LOGGER.info("%s: read from %s", entry.title, path)
+        return entry.read(path, verify=verify)
+    if source == "file":
+        raise FileNotFoundError(_absent(name, entry, places))
+    prepared = find_prepared([*folders, tfds_root()], name)
+    if source in ("auto", "tfds") and entry.tfds and prepared:
+        _LOGGER.info("%s: read from %s", entry.title, prepared)
+        return entry.tfds(prepared, verify=verify)
+    if source == "tfds":
+        raise FileNotFoundError(_unprepared(name, entry, [*folders, tfds_root()]))
+    if source == "auto" and (entry.look_alike or not entry.render):
+        raise FileNotFoundError(_absent(name, entry, places))
+    if verify:
+        raise ValueError(
+            f"`verify` must be False for a set that is rendered, as there is no file to compare. "
+            f"Received: verify=True, and no file of {entry.title} was found or asked for"
         )
-    _LOGGER.info("%s: read from %s", entry.title, path)
-    return entry.read(path)
+    _LOGGER.info("%s: rendered", entry.title)
+    return entry.render()
 
 
-def _folders(data_dir: str | os.PathLike | None) -> list[Path]:
-    folders = []
-    if data_dir is not None:
-        folders.append(Path(data_dir).expanduser())
-        if not folders[0].is_dir():
-            raise FileNotFoundError(
-                f"`data_dir` must be an existing folder. Received: data_dir={str(data_dir)!r}"
-            )
-    for variable in ("SPARSEVAE_DATA", "DISENTANGLEMENT_LIB_DATA"):
-        if os.environ.get(variable):
-            folders.append(Path(os.environ[variable]).expanduser())
-    return [*folders, Path("~/.cache/sparsevae").expanduser()]
+def _render(name: str, entry: _Entry, source: str, image_size: int) -> FactorData:
+    """The set at another size, which no file has."""
+    may_render = source == "render" or (source == "auto" and not entry.look_alike)
+    if not entry.sized or not may_render:
+        advice = f"; use source='render', a look-alike of {entry.title}" if entry.sized else ""
+        raise ValueError(
+            f"`image_size` is for rendered sets of several sizes{advice}. "
+            f"Received: image_size={image_size!r} for {name}, source={source!r}"
+        )
+    _LOGGER.info("%s: rendered", entry.title)
+    return entry.render(image_size)
 
 
-def _candidates(name: str, folders: list[Path]) -> list[Path]:
-    file = _ENTRIES[name].file
-    return [path for folder in folders for path in (folder / file, folder / name / file)]
+def _check_source(entry: _Entry, source: str) -> None:
+    check_choice("source", source, SOURCES)
+    able = {"render": entry.render, "tfds": entry.tfds, "file": entry.read}
+    if source != "auto" and not able[source]:
+        possible = ", ".join(repr(s) for s in SOURCES if able.get(s, True))
+        raise ValueError(
+            f"`source` must be one of {possible} for {entry.title}. Received: source={source!r}"
+        )
+
+
+def _absent(name: str, entry: _Entry, places: list[Path]) -> str:
+    """What to do when the file is nowhere."""
+    ways = [
+        f"Put `{entry.files[0]}` ({entry.size}, from {entry.page}) in one of them, or set "
+        "SPARSEVAE_DATA to its folder"
+    ]
+    if entry.tfds:
+        ways.append(f"or let `python scripts/data.py fetch {name}` download it")
+    if entry.render:
+        kind = ": a look-alike, not the original" if entry.look_alike else ""
+        ways.append(f"or use load({name!r}, source='render'){kind}")
+    others = likely_renamed(places, entry.files)
+    hint = f" Found {', '.join(map(str, others))}: if renamed, give it its name." if others else ""
+    looked = ", ".join(map(str, places))
+    return f"{entry.title} not found. Looked in: {looked}. {', '.join(ways)}.{hint}"
+
+
+def _unprepared(name: str, entry: _Entry, folders: list[Path]) -> str:
+    looked = ", ".join(str(folder / name) for folder in folders)
+    return (
+        f"{entry.title} prepared by TensorFlow Datasets not found. Looked in: {looked}. Prepare it "
+        f"with `python scripts/data.py fetch {name}`, or set TFDS_DATA_DIR to where it is."
+    )

@@ -11,7 +11,7 @@ _BLOCK = 2**20
 
 # By file name: algorithm and digest. "git" is the SHA-1 that git gives to a file. Sources: the
 # checksums of TensorFlow Datasets (dSprites hdf5, Shapes3D, SmallNORB), the repository of dSprites
-# itself (npz), the project page of MPI3D as disentanglement_lib's peers quote it (md5).
+# itself (npz), MPI3D and Cars3D as other projects of the field quote them (md5).
 KNOWN = {
     "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz": (
         "git",
@@ -49,6 +49,7 @@ KNOWN = {
         "sha256",
         "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
     ),
+    "nips2015-analogy-data.tar.gz": ("md5", "4e866a7919c1beedf53964e6f7a23686"),
     "mpi3d_toy.npz": ("md5", "55889cb7c7dfc655d6e0277beee88868"),
     "mpi3d_realistic.npz": ("md5", "59a6225b88b635365f70c91b3e52f70f"),
     "mpi3d_real.npz": ("md5", "0f33f609918fb5c97996692f91129802"),
@@ -59,11 +60,14 @@ def check_digest(path: Path) -> None:
     """Compare a file, read whole, with the published checksum of its name.
 
     Raises:
-        DataFileError: if they differ; the message has both.
-        ValueError: if no checksum is published for a file of this name.
+        DataFileError: if they differ; the message has both. Or if no checksum is published for a
+            file of this name.
     """
     if path.name not in KNOWN:
-        raise ValueError(f"`verify` needs a published checksum, and {path.name} has none")
+        raise DataFileError(
+            f"`verify` must be False for a file without a published checksum. Received: "
+            f"verify=True for {path}"
+        )
     algorithm, expected = KNOWN[path.name]
     found = digest(path, algorithm)
     if found != expected:

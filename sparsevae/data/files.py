@@ -4,6 +4,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from sparsevae.data.factors import FactorSpace
+
 
 class DataFileError(ValueError):
     """A data file exists, but is not what it should be. The message names the file."""
@@ -25,7 +29,13 @@ def check_start(path: Path, magic: bytes | tuple[bytes, ...], kind: str) -> None
         DataFileError: if the file is empty, a Git LFS pointer or of another kind.
     """
     with open(path, "rb") as file:
-        start = file.read(40)
+        check_first_bytes(path, file.read(40), magic, kind)
+
+
+def check_first_bytes(
+    path: Path, start: bytes, magic: bytes | tuple[bytes, ...], kind: str
+) -> None:
+    """As `check_start`, for bytes `start` that were read already; at least 40 if there are."""
     if not start:
         raise DataFileError(f"{path} is empty. Probably a failed download.")
     if start.startswith(b"version https://git-lfs"):
@@ -34,7 +44,28 @@ def check_start(path: Path, magic: bytes | tuple[bytes, ...], kind: str) -> None
         )
     if not start.startswith(magic):
         raise DataFileError(
-            f"{path} is not {kind} (starts with {start!r}). Probably a failed download."
+            f"{path} is not {kind} (starts with {start[:40]!r}). Probably a failed download."
+        )
+
+
+def check_complete(place: Path, seen: np.ndarray, factor_space: FactorSpace) -> None:
+    """Refuse a set in which a combination is not there exactly once.
+
+    Args:
+        place: File or folder to name.
+        seen: Integer array `(len(factor_space),)`, how often each is there.
+        factor_space: Names the combinations.
+
+    Raises:
+        DataFileError: if a count is not 1.
+    """
+    wrong = np.flatnonzero(seen != 1)
+    if len(wrong):
+        cell = factor_space.factors(wrong[:1])[0]
+        named = ", ".join(map("{}={}".format, factor_space.names, cell))
+        raise DataFileError(
+            f"{place} has {seen[wrong[0]]} images of {named}; expected exactly 1 "
+            f"({len(wrong)} of {len(seen)} combinations are wrong)"
         )
 
 

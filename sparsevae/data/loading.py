@@ -19,10 +19,12 @@ def load(
     factors: Table | None = None,
     image_size: int | None = None,
     background: str | os.PathLike | np.ndarray | None = None,
+    verify: bool = False,
 ) -> ImageData:
     """A data set by name, a variant of one, or the user's own. Nothing is ever downloaded.
 
-    - A known name, as "dsprites": see `catalog.load`, which takes `data_dir` and `source`.
+    - A known name, as "dsprites": see `catalog.load`, which takes `data_dir`, `source` and
+      `image_size`.
     - "color_NAME", "noisy_NAME" or "scream_NAME": a variant, see `variants.apply`, which takes
       `background`. `variants.apply(load("./mine"), "noisy")` is that of a set without a name.
     - A path (with a slash, or ending in .npy or .npz) or "tfds:NAME": see `own.load_own`, which
@@ -33,8 +35,10 @@ def load(
         data_dir: Existing folder to look in first, for sets by name.
         source: Where a set by name comes from.
         factors: Table of factors for the user's own images.
-        image_size: Height and width wanted of the user's own images.
+        image_size: Height and width wanted, of rendered sets or of the user's own images.
         background: Picture for "scream_NAME".
+        verify: Whether to compare a published file with its checksum, and copies made of files
+            with theirs.
 
     Returns:
         The data set. `data.source` says where its images come from.
@@ -47,17 +51,17 @@ def load(
     """
     variant, base = (None, name) if is_own(name) else variants.split_name(name)
     if variant:
-        data = load(base, data_dir, source, factors=factors, image_size=image_size)
+        data = load(base, data_dir, source, factors=factors, image_size=image_size, verify=verify)
         return variants.apply(data, variant, background=background)
     _refuse(background=background, when="'scream_NAME'")
     if is_own(name):
         if source not in ("auto", "file", "tfds"):
             raise ValueError(f"`source` must be 'auto' for {name}. Received: source={source!r}")
-        return load_own(name, factors, image_size=image_size, data_dir=data_dir)
-    _refuse(factors=factors, image_size=image_size, when="the user's own images")
+        return load_own(name, factors, image_size=image_size, data_dir=data_dir, verify=verify)
+    _refuse(factors=factors, when="the user's own images")
     if name not in catalog._ENTRIES and Path(str(name)).exists():
         raise ValueError(f"`name` {name!r} is not a known set. To load the path, write './{name}'")
-    return catalog.load(name, data_dir, source)
+    return catalog.load(name, data_dir, source, image_size=image_size, verify=verify)
 
 
 def _refuse(when: str, **arguments) -> None:

@@ -7,6 +7,7 @@ once. The files hold no labels, so the order of the images cannot be checked.
 from pathlib import Path
 
 from sparsevae.data.array import GridArray
+from sparsevae.data.checksums import check_digest
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.npz import open_npz, random_rows, read_header
@@ -25,6 +26,7 @@ FACTORS = (
     FactorSpace(_NAMES, (6, 6, 2, 3, 3, 40, 40)),
     FactorSpace(_NAMES, (4, 4, 2, 3, 3, 40, 40)),
 )
+COMPLEX_FACTORS = FACTORS[1:]  # MPI3D complex has been published in one size only
 IMAGE_SHAPE = (64, 64, 3)
 
 
@@ -41,14 +43,15 @@ def read_mpi3d(
         path: The npz file; only `images` is touched.
         name: Name of the set, such as "mpi3d_toy".
         factor_spaces: The factors that it may hold, told apart by their number of images.
-        verify: Whether a converted copy is read whole and compared with its checksum.
+        verify: Whether to compare the file with the published checksum of its name, and a
+            converted copy with its own.
 
     Returns:
         The data set, with source "file"; images `(64, 64, 3)` stay on disk.
 
     Raises:
         DataFileError: if the file is damaged or holds another array than expected.
-        CacheError: if a converted copy is needed and the disk is full.
+        CacheError: if a converted copy is needed and cannot be written.
 
     References:
         Gondal et al. 2019, On the Transfer of Inductive Bias from Simulation to the Real World,
@@ -63,5 +66,7 @@ def read_mpi3d(
                 f"{path}: images is {header.dtype} {header.shape}; expected uint8 "
                 f"{' or '.join(str((n, *IMAGE_SHAPE)) for n in spaces)}"
             )
+        if verify:
+            check_digest(path)
         rows = random_rows(archive, "images", (n_images, *IMAGE_SHAPE), name, verify=verify)
     return GridArray(name, "file", spaces[n_images], rows)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from sparsevae.data.array import MappedArray
 from sparsevae.data.cache import cached, copy_name, stamps
 from sparsevae.data.files import DataFileError
+from sparsevae.data.fitting import fitted_arrays
 from sparsevae.data.npz import (
     ArrayHeader,
     open_npy,
@@ -152,8 +153,6 @@ def _converted(
                 images = as_bytes(f"{path}, images {done} to {done + len(piece) - 1}", piece)
                 images = images.reshape(len(piece), *shape[1:])
                 if image_size:
-                    from sparsevae.data.fitting import fitted_arrays
-
                     images = fitted_arrays(images, image_size)
                 target[done : done + len(piece)] = images
                 done += len(piece)

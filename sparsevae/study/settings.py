@@ -27,7 +27,7 @@ class RunSettings:
     data: str = "dsprites"
     """Name of a set, of a variant such as noisy_dsprites, or path of your own images."""
     data_source: str = "auto"
-    """auto (a file if there is one, else rendered), file, tfds or render."""
+    """auto (a file if there is one, else rendered), file, tfds (prepared by it) or render."""
     data_dir: str | None = None
     """Folder to look for data files in first."""
     factors: str | None = None

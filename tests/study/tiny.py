@@ -24,4 +24,6 @@ class Tiny(GroundTruthData):
 
 def register() -> None:
     """Makes `data.load("tiny")` work in this process."""
-    catalog._ENTRIES["tiny"] = catalog._Entry("Tiny", "tiny.npz", "0 MB", "", None, Tiny)
+    catalog._ENTRIES["tiny"] = catalog._Entry(
+        title="Tiny", files=("tiny.npz",), size="0 MB", page="", read=None, render=Tiny
+    )
