@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import true_files
 
-from sparsevae.data import DSprites, tfds_prepared
+from sparsevae.data import DSprites, Shapes3D, Toy, from_array, tfds_prepared, variants
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +58,32 @@ def prepared_by_tfds(name, file):
     return Case(make, "tfds", CASES[file].where)
 
 
+def array_of_a_user(folder):
+    """A full grid in memory, in another order than that of its factors."""
+    data = Toy()
+    numbers = np.random.default_rng(0).permutation(len(data))[: 6 * 6 * 6]
+    grid = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    table = {"a": grid[:, 2], "b": grid[:, 0], "c": grid[:, 1]}
+    return from_array(data.images(numbers), table)
+
+
+def behind_dsprites(variant):
+    """Case of a variant."""
+    return Case(lambda folder: variants.apply(DSprites(), variant), "render")
+
+
 CASES = {
     "dsprites rendered": Case(lambda folder: DSprites(), "render"),
+    "dsprites of 32 pixels": Case(lambda folder: DSprites(32), "render"),
+    "shapes3d rendered": Case(lambda folder: Shapes3D(), "render"),
+    "toy rendered": Case(lambda folder: Toy(), "render"),
+    **{
+        f"{variant}_dsprites": Case(
+            lambda folder, v=variant: variants.apply(DSprites(), v), "render"
+        )
+        for variant in variants.VARIANTS
+    },
+    "array of a user": Case(array_of_a_user, "array"),
     **{name: from_files(name) for name in true_files.FORMATS},
 }
 

@@ -171,3 +171,28 @@ def test_patterns_do_not_take_folders_for_files(folder):
     (folder / "3dshapes.h5").mkdir()
     with pytest.raises(FileNotFoundError, match=re.escape("Shapes3D not found")):
         load("shapes3d", folder)
+
+
+@pytest.mark.parametrize("name", ["dsprites", "shapes3d"])
+def test_rendered_sets_have_other_sizes(name):
+    data = load(name, source="render", image_size=32)
+    assert data.image_shape[:2] == (32, 32) and data.source == "render"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "match"),
+    [
+        ("shapes3d", "auto", "source='render', a look-alike of Shapes3D"),
+        ("dsprites", "file", "`image_size` is for rendered sets"),
+        ("toy", "render", "`image_size` is for rendered sets"),
+        ("cars3d", "auto", "`image_size` is for rendered sets"),
+    ],
+)
+def test_sizes_that_a_set_does_not_have_are_refused(name, source, match):
+    with pytest.raises(ValueError, match=match):
+        load(name, source=source, image_size=32)
+
+
+def test_sizes_that_are_not_drawn_are_refused():
+    with pytest.raises(ValueError, match="32, 64 or 128"):
+        load("dsprites", image_size=48)

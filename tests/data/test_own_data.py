@@ -429,7 +429,7 @@ def test_what_counts_as_a_path(name, own):
         ({"image_size": 0}, ValueError, "`image_size`.*0"),
         ({"background": "a.png"}, ValueError, "`background` is for 'scream_NAME' only"),
         ({"name": "dsprites", "factors": {}}, ValueError, "`factors` is for the user's own"),
-        ({"name": "noisy_dsprites", "image_size": 32}, ValueError, "`image_size` is for the user"),
+        ({"name": "noisy_toy", "image_size": 32}, ValueError, "`image_size` is for rendered sets"),
         ({"name": "noisy_dsprite"}, ValueError, "Did you mean 'dsprites'"),
         ({"name": 3}, TypeError, "`name`.*3"),
     ],
