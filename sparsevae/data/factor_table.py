@@ -140,10 +140,11 @@ def _by_file(frame: pd.DataFrame, file_names: Sequence[str]) -> pd.DataFrame:
             f"`factors` must have one column that names files. Received: several, {naming}"
         )
     names = frame[naming[0]]
+    listed = set(names)
     for problem, found in (
         ("names files that are not there", names[~names.isin(known)]),
         ("names files twice", names[names.duplicated()]),
-        ("lacks files", [name for name in file_names if name not in set(names)]),
+        ("lacks files", [name for name in file_names if name not in listed]),
     ):
         if len(found):
             first = next(iter(found))

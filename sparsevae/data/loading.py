@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sparsevae.choices import check_choice
 from sparsevae.data import catalog, variants
 from sparsevae.data.factor_table import Table
 from sparsevae.data.image_data import ImageData
-from sparsevae.data.own import is_own, load_own
+from sparsevae.data.own import TFDS, is_own, load_own
 
 
 def load(
@@ -26,7 +27,7 @@ def load(
     - A known name, as "dsprites": see `catalog.load`, which takes `data_dir`, `source` and
       `image_size`.
     - "color_NAME", "noisy_NAME" or "scream_NAME": a variant, see `variants.apply`, which takes
-      `background`. `variants.apply(load("./mine"), "noisy")` is that of a set without a name.
+      `background`. NAME may be a path that begins with a dot, slash or tilde: "noisy_./mine".
     - A path (with a slash, or ending in .npy or .npz) or "tfds:NAME": see `own.load_own`, which
       takes `factors` and `image_size`.
 
@@ -49,19 +50,28 @@ def load(
         TypeError: if an argument has a wrong type.
         ValueError: if a name is unknown or an argument does not go with it.
     """
-    variant, base = (None, name) if is_own(name) else variants.split_name(name)
+    variant, base = _split(name)
     if variant:
         data = load(base, data_dir, source, factors=factors, image_size=image_size, verify=verify)
         return variants.apply(data, variant, background=background)
     _refuse(background=background, when="'scream_NAME'")
     if is_own(name):
-        if source not in ("auto", "file", "tfds"):
-            raise ValueError(f"`source` must be 'auto' for {name}. Received: source={source!r}")
+        possible = "tfds" if str(name).startswith(TFDS) else "file"
+        check_choice("source", source, ("auto", possible))
         return load_own(name, factors, image_size=image_size, data_dir=data_dir, verify=verify)
     _refuse(factors=factors, when="the user's own images")
-    if name not in catalog._ENTRIES and Path(str(name)).exists():
+    if name not in catalog._ENTRIES and Path(name).exists():
         raise ValueError(f"`name` {name!r} is not a known set. To load the path, write './{name}'")
     return catalog.load(name, data_dir, source, image_size=image_size, verify=verify)
+
+
+def _split(name: str | os.PathLike) -> tuple[str | None, str | os.PathLike]:
+    """Variant and base; "noisy_a/b" is a path, "noisy_./a/b" the variant of one."""
+    own = is_own(name)
+    variant, base = variants.split_name(str(name))
+    if own and not base.startswith((".", "/", "~", TFDS)):
+        variant = None
+    return (variant, base) if variant else (None, name)
 
 
 def _refuse(when: str, **arguments) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sparsevae.data import FactorDistribution, ImageData
     from sparsevae.study.settings import RunSettings
 
-_VALUES = re.compile(r"(\d+)(?:-(\d+))?")
+_VALUES = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 
 
 def training_conditions(settings: RunSettings) -> dict:

@@ -424,7 +424,8 @@ def test_what_counts_as_a_path(name, own):
         ({"name": "./absent"}, FileNotFoundError, "no file or folder ./absent"),
         ({"name": "photos"}, ValueError, "`name` 'photos' is not a known set.*'./photos'"),
         ({"name": "./notes.txt"}, ValueError, "`name` must be .*Received: notes.txt"),
-        ({"source": "render"}, ValueError, "`source` must be 'auto'.*'render'"),
+        ({"source": "render"}, ValueError, "`source` must be one of 'auto', 'file'.*'render'"),
+        ({"source": "tfds"}, ValueError, "`source` must be one of 'auto', 'file'.*'tfds'"),
         ({"data_dir": "."}, ValueError, "`data_dir` must be None"),
         ({"image_size": 0}, ValueError, "`image_size`.*0"),
         ({"background": "a.png"}, ValueError, "`background` is for 'scream_NAME' only"),
@@ -440,6 +441,15 @@ def test_bad_arguments_are_refused(folder, monkeypatch, arguments, error, match)
     (folder.parent / "notes.txt").write_text("")
     with pytest.raises(error, match=match):
         load(**{"name": "./photos"} | arguments)
+
+
+def test_variants_of_own_images(folder, monkeypatch):
+    data = load(f"noisy_{folder}", factors={"number": ALL})
+    assert data.name == "noisy_photos" and isinstance(data, GroundTruthData)
+    monkeypatch.chdir(folder.parent)
+    assert load("color_./photos").name == "color_photos"
+    (folder.parent / "color_photos").symlink_to(folder)
+    assert load("color_photos/b").name == "b"  # a path like any other
 
 
 def test_variants_by_name():
