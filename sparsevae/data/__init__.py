@@ -10,11 +10,13 @@ from sparsevae.data.dsprites import DSprites
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
+from sparsevae.data.mechanisms import BlockMechanisms
 from sparsevae.data.packed import PackedData
 from sparsevae.data.shapes3d import Shapes3D
 from sparsevae.data.toy import Toy
 
 __all__ = [
+    "BlockMechanisms",
     "DSprites",
     "DataFileError",
     "FactorSpace",
