@@ -12,6 +12,7 @@ from sparsevae.data import cars3d_file, dsprites_file, mpi3d_file, shapes3d_file
 from sparsevae.data import tfds_prepared as tfds
 from sparsevae.data.dsprites import DSprites
 from sparsevae.data.ground_truth import FactorData
+from sparsevae.data.mechanisms import BlockMechanisms
 from sparsevae.data.places import find, find_prepared, likely_renamed, roots, tfds_root
 from sparsevae.data.shapes3d import Shapes3D
 from sparsevae.data.toy import Toy
@@ -68,6 +69,12 @@ def _mpi3d(kind: str, *files: str, **changes) -> _Entry:
     )
 
 
+def _mechanisms(graph: str) -> _Entry:
+    return _Entry(
+        title=f"Block mechanisms, {graph}", render=functools.partial(BlockMechanisms, graph)
+    )
+
+
 _ENTRIES = {
     "dsprites": _Entry(
         title="dSprites",
@@ -120,6 +127,9 @@ _ENTRIES = {
         "with Invariance to Pose and Lighting, CVPR",
     ),
     "toy": _Entry(title="Toy", render=Toy),
+    "mechanisms": _Entry(title="Block mechanisms", render=BlockMechanisms),
+    "mechanisms_overlaps": _mechanisms("overlaps"),
+    "mechanisms_couples": _mechanisms("couples"),
     "mpi3d_toy": _mpi3d("toy"),
     "mpi3d_realistic": _mpi3d("realistic"),
     "mpi3d_real": _mpi3d("real"),
@@ -148,7 +158,8 @@ def load(
 
     Args:
         name: "dsprites", "shapes3d", "cars3d", "smallnorb", "mpi3d_toy", "mpi3d_realistic",
-            "mpi3d_real", "mpi3d_complex" or "toy".
+            "mpi3d_real", "mpi3d_complex", "toy", "mechanisms", "mechanisms_overlaps" or
+            "mechanisms_couples".
         data_dir: Existing folder to look in first.
         source: "file" reads the file, "tfds" what TensorFlow Datasets prepared, "render" renders;
             "auto" takes the first of them that there is, except that it never renders a set whose

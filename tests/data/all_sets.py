@@ -6,7 +6,15 @@ from collections.abc import Callable
 import numpy as np
 import true_files
 
-from sparsevae.data import DSprites, Shapes3D, Toy, from_array, tfds_prepared, variants
+from sparsevae.data import (
+    BlockMechanisms,
+    DSprites,
+    Shapes3D,
+    Toy,
+    from_array,
+    tfds_prepared,
+    variants,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +75,19 @@ def array_of_a_user(folder):
     return from_array(data.images(numbers), table)
 
 
+MECHANISMS = {
+    "anchors": "mechanisms",
+    "overlaps": "mechanisms_overlaps",
+    "couples": "mechanisms_couples",
+}
+
+
+def mechanisms(graph):
+    """Case of images with known wiring."""
+    data = BlockMechanisms(graph)
+    return Case(lambda folder: data, "render", lambda k: data.pixel_graph[k])
+
+
 def behind_dsprites(variant):
     """Case of a variant."""
     return Case(lambda folder: variants.apply(DSprites(), variant), "render")
@@ -77,6 +98,7 @@ CASES = {
     "dsprites of 32 pixels": Case(lambda folder: DSprites(32), "render"),
     "shapes3d rendered": Case(lambda folder: Shapes3D(), "render"),
     "toy rendered": Case(lambda folder: Toy(), "render"),
+    **{f"{MECHANISMS[graph]} rendered": mechanisms(graph) for graph in MECHANISMS},
     **{
         f"{variant}_dsprites": Case(
             lambda folder, v=variant: variants.apply(DSprites(), v), "render"
