@@ -12,14 +12,11 @@ from sparsevae.data.dsprites import DSprites
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
-<<<<<<< HEAD
 from sparsevae.data.image_data import ImageData, MissingFactorsError
 from sparsevae.data.labels import draw_labels
 from sparsevae.data.loading import load
-from sparsevae.data.own import from_array
-=======
 from sparsevae.data.mechanisms import BlockMechanisms
->>>>>>> data-render
+from sparsevae.data.own import from_array
 from sparsevae.data.packed import PackedData
 from sparsevae.data.pairs import draw_pairs
 from sparsevae.data.shapes3d import Shapes3D
