@@ -11,6 +11,7 @@ from sparsevae.choices import check_choice
 from sparsevae.data import cars3d_file, dsprites_file, mpi3d_file, shapes3d_file, smallnorb_file
 from sparsevae.data import tfds_prepared as tfds
 from sparsevae.data.dsprites import DSprites
+from sparsevae.data.factors import FactorSpace
 from sparsevae.data.ground_truth import FactorData
 from sparsevae.data.mechanisms import BlockMechanisms
 from sparsevae.data.places import find, find_prepared, likely_renamed, roots, tfds_root
@@ -55,14 +56,19 @@ class _Entry:
     citation: str = ""
 
 
-def _mpi3d(kind: str, *files: str, **changes) -> _Entry:
+def _mpi3d(
+    kind: str,
+    files: tuple[str, ...] = (),
+    size: str = "5.7 or 12.7 GB",
+    factor_spaces: tuple[FactorSpace, ...] = mpi3d_file.FACTORS,
+) -> _Entry:
     name = f"mpi3d_{kind}"
     return _Entry(
         title=f"MPI3D {kind}",
-        files=(f"{name}.npz", *files),
-        size="5.7 or 12.7 GB",
+        files=(*files, f"{name}.npz"),
+        size=size,
         page="https://github.com/rr-learning/disentanglement_dataset",
-        read=functools.partial(mpi3d_file.read_mpi3d, name=name, **changes),
+        read=functools.partial(mpi3d_file.read_mpi3d, name=name, factor_spaces=factor_spaces),
         license="Creative Commons Attribution 4.0",
         citation="Gondal et al. 2019, On the Transfer of Inductive Bias from Simulation to the "
         "Real World: a New Disentanglement Dataset, arXiv 1906.03292",
@@ -135,7 +141,8 @@ _ENTRIES = {
     "mpi3d_real": _mpi3d("real"),
     "mpi3d_complex": _mpi3d(
         "complex",
-        "real3d_complicated_shapes_ordered.npz",
+        files=("real3d_complicated_shapes_ordered.npz",),
+        size="5.7 GB",
         factor_spaces=mpi3d_file.COMPLEX_FACTORS,
     ),
 }
@@ -186,6 +193,11 @@ def load(
     if image_size is None:
         return _load(name, entry, roots(data_dir), source, verify)
     return _render(name, entry, source, image_size)
+
+
+def entries() -> dict[str, _Entry]:
+    """All data sets by name."""
+    return dict(_ENTRIES)
 
 
 def _load(name: str, entry: _Entry, folders: list[Path], source: str, verify: bool) -> FactorData:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 import true_files
+from small_catalog import SMALL, expect_small_files
 from true_files import FORMATS
 
 from sparsevae.data import DataFileError, DSprites, catalog, load, mpi3d_file
@@ -21,27 +22,11 @@ NAMES = (
     "mpi3d_real",
     "mpi3d_complex",
 )
-# What writes a tiny file, the folder where disentanglement_lib keeps it, its factors.
-SMALL = {
-    "dsprites": (true_files.write_dsprites, "dsprites", true_files.DSPRITES),
-    "shapes3d": (true_files.write_shapes3d, "3dshapes", true_files.SHAPES3D),
-    "cars3d": (true_files.write_cars3d, "cars", true_files.CARS3D),
-    "smallnorb": (true_files.write_smallnorb, "small_norb", true_files.SMALLNORB),
-    "mpi3d_toy": (true_files.write_mpi3d, "mpi3d_toy", (true_files.MPI3D,)),
-}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """`load` expects the tiny files instead of the whole sets."""
-    for name, (_, _, space) in SMALL.items():
-        entry = catalog._ENTRIES[name]
-        read = functools.partial(entry.read, **{_argument(name): space})
-        monkeypatch.setitem(catalog._ENTRIES, name, dataclasses.replace(entry, read=read))
-
-
-def _argument(name):
-    return {"smallnorb": "grid", "mpi3d_toy": "factor_spaces"}.get(name, "factor_space")
+    expect_small_files(monkeypatch)
 
 
 def test_all_names_are_there():

@@ -9,7 +9,7 @@ from sparsevae import export, records
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.mark.parametrize("name", ["train.py", "evaluate.py", "export.py"])
+@pytest.mark.parametrize("name", ["train.py", "evaluate.py", "export.py", "data.py"])
 def test_help_needs_no_tensorflow(name):
     code = (
         f"import runpy, sys\nsys.argv = ['{name}', '--help']\n"
@@ -88,3 +88,22 @@ def test_export_then_evaluate(script, finished, tmp_path):
 def test_an_unknown_metric_ends_in_one_line(script, finished):
     code, _, err = script("evaluate.py", finished[0], "--metrics", "migg")
     assert_one_line(code, err, "Did you mean 'mig'")
+
+
+def test_data_says_how_to_get_a_set_by_hand(script):
+    code, out, _ = script("data.py", "fetch", "cars3d")
+    assert code == 0
+    assert "nips2015-analogy-data.tar.gz, md5 4e866a79" in out and "Please cite: Reed" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fetch", "cars"], ["`name`", "Did you mean 'cars3d'"]),
+        (["compare", "absent.npz"], ["`path` must be named", "absent.npz"]),
+    ],
+    ids=["fetch", "compare"],
+)
+def test_data_refuses_in_one_line(script, arguments, words):
+    code, _, err = script("data.py", *arguments)
+    assert_one_line(code, err, *words)
