@@ -1,10 +1,35 @@
-"""Data sets: `python scripts/data.py fetch shapes3d`, `python scripts/data.py compare FILE`."""
+"""Data sets: `python scripts/data.py describe|grid|fetch NAME`, `... compare FILE`."""
 
 import dataclasses
 from pathlib import Path
 
 import tyro
 from command import main, quiet_tensorflow
+
+
+@dataclasses.dataclass(frozen=True)
+class Set:
+    """Which set."""
+
+    name: tyro.conf.Positional[str]
+    """Name of a set or variant, or path of your own images."""
+    data_dir: Path | None = None
+    """Folder to look in first."""
+    source: str = "auto"
+    """auto, file, tfds or render."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Describe(Set):
+    """Say what a set holds: images, factors and their values, license, citation."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid(Set):
+    """Draw a row of images for each factor."""
+
+    to: Path = dataclasses.field(kw_only=True)
+    """Picture to write: .png, .pdf or .svg."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +52,26 @@ class Compare:
 
 def data() -> None:
     """Parses, calls, prints."""
-    arguments = tyro.cli(Fetch | Compare, description=__doc__)
+    arguments = tyro.cli(Describe | Grid | Fetch | Compare, description=__doc__)
     if isinstance(arguments, Compare):
         from sparsevae.data.compare import compare
 
         print(compare(arguments.file))
-        return
+    elif isinstance(arguments, Fetch):
+        fetch_and_tell(arguments)
+    else:
+        from sparsevae.data import describe, load
+
+        found = load(arguments.name, arguments.data_dir, arguments.source)
+        if isinstance(arguments, Describe):
+            print(describe(found))
+        else:
+            found.plot_grid().savefig(arguments.to)
+            print(arguments.to)
+
+
+def fetch_and_tell(arguments: Fetch) -> None:
+    """Where the set comes from, before and after it is prepared."""
     from sparsevae.data.fetch import about, can_fetch, fetch
 
     print(about(arguments.name))

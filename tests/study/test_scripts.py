@@ -107,3 +107,13 @@ def test_data_says_how_to_get_a_set_by_hand(script):
 def test_data_refuses_in_one_line(script, arguments, words):
     code, _, err = script("data.py", *arguments)
     assert_one_line(code, err, *words)
+
+
+def test_data_describes_and_draws_any_set(script, tmp_path):
+    code, out, _ = script("data.py", "describe", "tiny")
+    assert code == 0 and "tiny" in out and "128 of 16 x 16 x 1" in out
+    picture = tmp_path / "grid.png"
+    code, out, _ = script("data.py", "grid", "noisy_tiny", "--to", picture)
+    assert code == 0 and str(picture) in out and picture.read_bytes().startswith(b"\x89PNG")
+    code, _, err = script("data.py", "describe", "tin")
+    assert_one_line(code, err, "Did you mean 'tiny'")
