@@ -37,8 +37,8 @@ class Shapes3D(GroundTruthData):
     the mean error of a pixel is 2 % of the range. What is missing are the faint texture of wall
     and floor and the filter at edges, so scores are not comparable with those of the original.
 
-    The first images take a second or two (64 pixels; 31 MB of memory): the views are then kept for
-    the rest of the process.
+    Before the first image the views are rendered, and then kept for the rest of the process: a
+    second or two and 31 MB of memory, four times as much at 128 pixels.
 
     Args:
         image_size: Height and width, 32, 64 or 128; the original has 64.
