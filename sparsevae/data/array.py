@@ -67,12 +67,21 @@ class MappedArray:
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         rows = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        self._expect(indices)
         for start in range(0, len(rows), _BLOCK):
             block = slice(start, start + _BLOCK)
             rows[block] = self._array[indices[block]]
             if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
                 self._map.madvise(mmap.MADV_DONTNEED)
         return rows
+
+    def _expect(self, indices: np.ndarray) -> None:
+        """Tells the system whether to read ahead, which makes rows in their order many times
+        faster and random rows half as fast."""
+        if hasattr(mmap, "MADV_RANDOM"):
+            dense = len(indices) > 1 and indices[-1] - indices[0] < 4 * len(indices)
+            ordered = dense and bool((np.diff(indices) > 0).all())
+            self._map.madvise(mmap.MADV_NORMAL if ordered else mmap.MADV_RANDOM)
 
     def __getstate__(self) -> tuple:
         return self.path, self.shape, self.offset, self._stamp
