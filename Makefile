@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 demo: .venv/installed
 	.venv/bin/python scripts/train.py --name demo --n-steps 6000
-	.venv/bin/python scripts/evaluate.py runs/demo
+	.venv/bin/python scripts/evaluate.py runs/demo --metrics mig modularity explicitness sap dci_fast infomec
 	.venv/bin/python scripts/export.py runs/demo saved_models/demo --overwrite
 
 test: .venv/installed-dev

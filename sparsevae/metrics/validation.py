@@ -31,8 +31,9 @@ def check_codes(codes: np.ndarray, min_samples: int = 2) -> np.ndarray:
     if codes.dtype not in (np.float32, np.float64):
         codes = codes.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(np.ptp(codes, axis=0))  # NaN and infinity both reach the range
-    if not finite.all():
+        # NaN and infinity both reach the range; that of all latents together is quickly found.
+        finite = np.isfinite(codes.max() - codes.min()) or np.isfinite(np.ptp(codes, axis=0))
+    if not np.all(finite):
         latents = np.flatnonzero(~finite).tolist()
         raise ValueError(
             "`codes` must be finite, with a finite range in each latent. "

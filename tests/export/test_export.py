@@ -178,18 +178,20 @@ def test_bad_codes_are_refused(encoder, codes):
 def test_the_encoder_scores_like_the_vae(vae, encoder):
     """What `metrics.evaluate` needs is what an export gives."""
 
-    class Noise:
-        factor_names, factor_sizes = ("a",), (3,)
+    class Shades(sv.data.GroundTruthData):
+        def images(self, indices):
+            noise = np.random.default_rng(0).integers(0, 40, (len(self), 16, 16, 1))
+            return (noise + 80 * self.factors(np.arange(len(self)))[:, :1, None, None])[
+                self.factor_space.checked(indices)
+            ].astype(np.uint8)
 
-        def sample(self, n, rng):
-            factors = rng.integers(0, 3, (n, 1))
-            pixels = rng.integers(0, 80, (n, 16, 16, 1)) + 80 * factors[:, :, None, None]
-            return factors, pixels.astype(np.uint8)
-
+    space = sv.data.FactorSpace(("shade", "take"), (3, 50))
+    data = Shades("shades", "render", space, (16, 16, 1))
     scores = [
-        sv.metrics.evaluate(encode, Noise(), n_samples=500)
+        sv.metrics.evaluate(encode, data, metrics=["mig", "sap", "irs"], n_samples=500)
         for encode in (vae.codes, encoder.encode)
     ]
+    assert scores[0]["mig_ceiling"] > 0.5
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
