@@ -33,11 +33,7 @@ def tfds_root() -> Path:
 
 
 def find(folders: Sequence[Path], patterns: Sequence[str]) -> Path | None:
-    """The first file of one of these names; earlier folders and patterns come first.
-
-    A pattern stands for the first by name of the files that match it, which need not be of a
-    certain name then.
-    """
+    """The first file that matches a pattern, or None; earlier folders, patterns, names first."""
     for folder in folders:
         for pattern in patterns:
             if files := sorted(path for path in folder.glob(pattern) if path.is_file()):

@@ -18,14 +18,16 @@ from sparsevae.data.shapes3d_file import FACTORS as SHAPES
 LIMIT = 1e9  # bytes resident
 
 READ = """
-import resource, sys
+import sys
 import numpy as np
 from sparsevae.data import load
 data = load(sys.argv[1], sys.argv[2], "file")
 rng = np.random.default_rng(0)
 for _ in range({n_batches}):
     data.sample(1024, rng)
-resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# Not ru_maxrss, which begins at what the parent process takes.
+status = dict(line.split(":") for line in open("/proc/self/status"))
+resident = 1024 * int(status["VmHWM"].split()[0])
 print(len(data), resident, *data.images([{marked}])[0, {pixel}, {pixel}])
 """
 
