@@ -146,7 +146,8 @@ def _batches(
         builder = tfds.builder_from_directory(path)
         _check_features(path, builder.info.features, layout, factor_space)
         _check_counts(path, builder.info.splits, layout, factor_space)
-        decoders = tfds.decode.PartialDecoding(dict.fromkeys(("image", *layout.labels), True))
+        others = set(builder.info.features) - {"image", *layout.labels}
+        decoders = {key: tfds.decode.SkipDecoding() for key in others}
         for split in layout.splits:
             batches = builder.as_dataset(
                 split=split, batch_size=_BATCH, decoders=decoders, shuffle_files=False
