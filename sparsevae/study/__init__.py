@@ -1,20 +1,22 @@
-"""Studies: the journey of one run, its settings, many runs over a grid.
+"""Studies: the journey of one run, its settings, many runs over a grid, searches.
 
-In: a `RunSettings`, or a study in TOML. Out: records and tables, and the folders of all runs.
+In: a `RunSettings`, a study in TOML, a `SearchPlan`. Out: records, tables, folders of all runs.
 May import every room below. TensorFlow is loaded when a run begins, never by settings or tables.
 """
 
 import importlib
 
 from sparsevae.study.grid import Study, make_study
+from sparsevae.study.plan import SearchPlan
 from sparsevae.study.settings import RunSettings
 from sparsevae.study.study_file import StudyFileError, read_study
 from sparsevae.study.table import study_table
 
-_LAZY = {"run": "run", "sweep": "studies"}
+_LAZY = {"run": "run", "sweep": "studies", "search": "searches"}
 
 __all__ = [
     "RunSettings",
+    "SearchPlan",
     "Study",
     "StudyFileError",
     "make_study",

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,17 +22,19 @@ def run_cell(
     settings: RunSettings,
     tensorboard: bool = False,
     wait: float | None = None,
+    watchers: Sequence = (),
 ) -> str:
     """Runs one cell to its end, unless it is there already or somebody else is at it.
 
-    A run that diverges would do so again: that is noted in `failed.json` and lasts. Any other
-    error is noted too, and holds until `forget_failures`.
+    A run that diverges would do so again: that is noted in `failed.json` and lasts, as does the
+    end that a watcher makes. Any other error is noted too, and holds until `forget_failures`.
 
     Args:
         folder: Folder of the study.
         settings: Of the cell; its name is the run folder's.
         tensorboard: Whether to write TensorBoard logs.
         wait: Seconds between looks at a cell that somebody else is running; None passes it by.
+        watchers: More callbacks, see `run`; they may raise `HopelessError`.
 
     Returns:
         "complete", "failed" or "busy".
@@ -44,21 +47,25 @@ def run_cell(
             return "complete"
         if failure(folder / settings.name):
             return "failed"
-        return _run(folder, settings, tensorboard)
+        return _run(folder, settings, tensorboard, watchers)
 
 
-def _run(folder, settings, tensorboard):
+def _run(folder, settings, tensorboard, watchers):
     # Imported here: they load TensorFlow.
     import keras
 
     from sparsevae.models.callbacks import DivergedError
+    from sparsevae.study.hopeless import HopelessError
     from sparsevae.study.run import run
 
     cell = folder / settings.name
     before = _history(cell)
     began = time.monotonic()
     try:
-        run(settings, folder, tensorboard)
+        run(settings, folder, tensorboard, watchers)
+    except HopelessError as error:
+        note_failure(cell, str(error), lasting=True)
+        return "failed"
     except DivergedError as error:
         note_failure(cell, f"diverged: {error}", lasting=True)
         return "failed"

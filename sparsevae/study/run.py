@@ -2,6 +2,7 @@
 
 import dataclasses
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -19,13 +20,20 @@ PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy
 N_TEST = 10_000
 
 
-def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = False) -> dict:
+def run(
+    settings: RunSettings,
+    parent: str | Path = "runs",
+    tensorboard: bool = False,
+    watchers: Sequence[keras.callbacks.Callback] = (),
+) -> dict:
     """Trains, scores and pictures one model; starting it again goes on where it stopped.
 
     Args:
         settings: What to do.
         parent: Folder that holds the run folder `settings.name`.
         tensorboard: Whether to write TensorBoard logs into the run folder too.
+        watchers: More callbacks of `fit`, after those that write history and checkpoints. What
+            they raise ends the run with its checkpoints kept.
 
     Returns:
         The record, as in `record.json`: settings, versions, test ELBO and its terms in nats per
@@ -44,7 +52,10 @@ def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = 
     data = data_sets.load(settings.data, settings.data_dir, settings.data_source)
     vae = build(settings, data)
     _claim(folder, settings)
-    train(vae, data, settings, folder, tensorboard)
+    if tensorboard:
+        logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+        watchers = [logs, *watchers]
+    train(vae, data, settings, folder, watchers)
     with records.atomic_file(folder / "model.keras") as temporary:
         vae.save(temporary)
     record = {
@@ -98,16 +109,14 @@ def build(settings: RunSettings, data: GroundTruthData) -> SparseVAE:
     return vae
 
 
-def train(vae, data, settings: RunSettings, folder: Path, tensorboard: bool = False) -> None:
+def train(vae, data, settings: RunSettings, folder: Path, watchers: Sequence = ()) -> None:
     """Trains to the end from the newest checkpoint of the run folder, if there is one."""
     kept = checkpoints.checkpoints(folder / "checkpoints")
     if kept:
         checkpoints.load_state(vae, kept[max(kept)])
     every = settings.checkpoint_every
     step = int(vae.optimizer.iterations)
-    watchers = [callbacks.Progress(settings.n_steps), callbacks.Checkpoints(folder)]
-    if tensorboard:
-        watchers.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    writers = [callbacks.Progress(settings.n_steps), callbacks.Checkpoints(folder)]
     while step < settings.n_steps:
         n_epochs, n_steps = (settings.n_steps - step) // every, every
         if step % every or not n_epochs:  # part of an epoch: after a stop, or at the very end
@@ -117,7 +126,7 @@ def train(vae, data, settings: RunSettings, folder: Path, tensorboard: bool = Fa
             steps_per_epoch=n_steps,
             initial_epoch=step // every,
             epochs=step // every + n_epochs,
-            callbacks=watchers,
+            callbacks=[*writers, *watchers],
             verbose=0,
         )
         step = int(vae.optimizer.iterations)

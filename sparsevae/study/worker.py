@@ -11,6 +11,8 @@ from typing import Any
 
 from sparsevae.study.cell import failure, run_cell
 from sparsevae.study.grid import Study
+from sparsevae.study.plan import SearchPlan
+from sparsevae.study.settings import RunSettings
 
 N_FAILURES = 3  # in a row, for passing reasons: what fails them is not the cell
 GAVE_UP = 3  # exit code
@@ -50,6 +52,14 @@ def hparams(study: Study, log: Path) -> None:
     from sparsevae.study.hparams import write_hparams
 
     write_hparams(study)
+
+
+def search(base: RunSettings, plan: SearchPlan, folder: Path, core: int, log: Path) -> None:
+    """Runs trials for the chief that the environment names; the target of a worker process."""
+    set_up(core, log)
+    from sparsevae.study.searches import work
+
+    work(base, plan, folder)
 
 
 def start(

@@ -85,7 +85,7 @@ def workers_of(pid):
 
 
 def cells_begun(folder):
-    return [path.parent for path in folder.glob("*/checkpoints/*.npz")]
+    return [path.parent for path in folder.glob("*/checkpoints/step_*.npz")]
 
 
 def n_complete(folder):
