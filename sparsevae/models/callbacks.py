@@ -2,6 +2,7 @@
 
 import math
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -68,10 +69,12 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._began = time.monotonic()
         self._rows = _read_history(self.folder, before=int(self.model.optimizer.iterations))
-        self._handlers = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        self._handlers = {}
+        if threading.current_thread() is threading.main_thread():  # others get no signals
+            self._handlers = {
+                number: signal.signal(number, self._on_signal)
+                for number in (signal.SIGINT, signal.SIGTERM)
+            }
 
     def on_train_end(self, logs=None):
         self._restore_handlers()

@@ -4,8 +4,9 @@ In: finished arrays and tables. Out: matplotlib figures, which the caller saves;
 May import: numpy, pandas, matplotlib.
 """
 
+from sparsevae.plots.front import front
 from sparsevae.plots.masks import masks
 from sparsevae.plots.mosaic import grid, reconstructions, traversals
 from sparsevae.plots.training import history
 
-__all__ = ["grid", "history", "masks", "reconstructions", "traversals"]
+__all__ = ["front", "grid", "history", "masks", "reconstructions", "traversals"]

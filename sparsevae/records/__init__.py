@@ -5,12 +5,13 @@ a pandas table of many runs.
 May import: the standard library, numpy, pandas.
 """
 
-from sparsevae.records.files import atomic_file, atomic_folder, read_json, write_json
+from sparsevae.records.files import atomic_file, atomic_folder, free_bytes, read_json, write_json
 from sparsevae.records.record import is_complete, read_record, read_records, write_record
 
 __all__ = [
     "atomic_file",
     "atomic_folder",
+    "free_bytes",
     "is_complete",
     "read_json",
     "read_record",

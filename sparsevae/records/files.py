@@ -129,6 +129,12 @@ def read_json(path: str | Path) -> Any:
         ) from error
 
 
+def free_bytes(path: str | Path) -> int:
+    """Bytes free on the disk where `path` is, or where it would be if it does not exist yet."""
+    path = Path(path).absolute()
+    return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
+
+
 def _plain(value: Any, where: str) -> Any:
     """`value` in the types that JSON has; `where` names it in errors."""
     if isinstance(value, (np.ndarray, np.generic)):

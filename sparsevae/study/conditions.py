@@ -1,4 +1,4 @@
-"""What a run says about the images it trains on, from words to a `FactorDistribution`."""
+"""The images of a run: its data set, and which part of it training sees."""
 
 from __future__ import annotations
 
@@ -6,11 +6,25 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sparsevae import data as data_sets
+from sparsevae.data import FactorDistribution, ImageData
+
 if TYPE_CHECKING:
-    from sparsevae.data import FactorDistribution, ImageData
     from sparsevae.study.settings import RunSettings
 
 _VALUES = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+
+
+def load_data(settings: RunSettings, source: str | None = None) -> ImageData:
+    """The whole data set of a run; `source` says where from if it is known from a record."""
+    return data_sets.load(
+        settings.data,
+        settings.data_dir,
+        source or settings.data_source,
+        factors=settings.factors,
+        image_size=settings.image_size,
+        background=settings.background,
+    )
 
 
 def training_conditions(settings: RunSettings) -> dict:
@@ -41,8 +55,6 @@ def training_distribution(settings: RunSettings, data: ImageData) -> FactorDistr
         ValueError: if the set has no factors, a factor is unknown, a value is out of range, or no
             image is left.
     """
-    from sparsevae.data import FactorDistribution
-
     conditions = training_conditions(settings)
     if not conditions:
         return None

@@ -2,31 +2,36 @@
 
 import dataclasses
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from sparsevae import data as data_sets
-from sparsevae import gates, metrics, models, objectives, records, sparsity
-from sparsevae.data import FactorDistribution, ImageData
-from sparsevae.models import SparseVAE, callbacks, checkpoints
+from sparsevae import metrics, records
 from sparsevae.study import pictures
-from sparsevae.study.conditions import training_distribution
+from sparsevae.study.conditions import load_data, training_distribution
 from sparsevae.study.settings import RunSettings
+from sparsevae.study.training import build, evaluate, train
 
 PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy")
-N_TEST = 10_000
 
 
-def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = False) -> dict:
+def run(
+    settings: RunSettings,
+    parent: str | Path = "runs",
+    tensorboard: bool = False,
+    watchers: Sequence[keras.callbacks.Callback] = (),
+) -> dict:
     """Trains, scores and pictures one model; starting it again goes on where it stopped.
 
     Args:
         settings: What to do.
         parent: Folder that holds the run folder `settings.name`.
         tensorboard: Whether to write TensorBoard logs into the run folder too.
+        watchers: More callbacks of `fit`, after those that write history and checkpoints. What
+            they raise ends the run with its checkpoints kept.
 
     Returns:
         The record, as in `record.json`: settings, versions, test ELBO and its terms in nats per
@@ -46,7 +51,10 @@ def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = 
     distribution = training_distribution(settings, data)
     vae = build(settings, data)
     _claim(folder, settings)
-    train(vae, data, settings, folder, distribution, tensorboard)
+    if tensorboard:
+        logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+        watchers = [logs, *watchers]
+    train(vae, data, settings, folder, distribution, watchers)
     with records.atomic_file(folder / "model.keras") as temporary:
         vae.save(temporary)
     has_factors = hasattr(data, "factors")
@@ -64,115 +72,6 @@ def run(settings: RunSettings, parent: str | Path = "runs", tensorboard: bool = 
     pictures.draw(vae, data, folder)
     records.write_record(folder, record)
     return record
-
-
-def build(settings: RunSettings, data: ImageData) -> SparseVAE:
-    """The compiled model of a run."""
-    keras.config.set_dtype_policy(settings.precision)
-    likelihood = settings.likelihood
-    if likelihood == "gaussian":
-        likelihood = objectives.Gaussian(settings.variance)
-    gate = control = regularizer = None
-    if settings.gate not in ("none", "l1_weights"):
-        gate = gates.NAMES[settings.gate](**settings.gate_options)
-        control = sparsity.Strength.over(
-            settings.strength,
-            settings.n_steps,
-            settings.open_until,
-            settings.full_at,
-            settings.freeze_at,
-            settings.weighting,
-        )
-    if settings.gate == "l1_weights":
-        regularizer = keras.regularizers.L1(settings.strength)
-    builder = {"conv": models.conv_vae, "mlp": models.mlp_vae}[settings.model]
-    vae = builder(
-        data.image_shape,
-        settings.latent_dim,
-        gate=gate,
-        where=settings.where,
-        seed=settings.seed,
-        kernel_regularizer=regularizer,
-        objective=objectives.BetaVAE(settings.beta),
-        likelihood=likelihood,
-        control=control,
-    )
-    vae.compile(
-        keras.optimizers.Adam(settings.learning_rate),
-        steps_per_execution=settings.steps_per_execution,
-    )
-    return vae
-
-
-def load_data(settings: RunSettings, source: str | None = None) -> ImageData:
-    """The whole data set of a run; `source` says where from if it is known from a record."""
-    return data_sets.load(
-        settings.data,
-        settings.data_dir,
-        source or settings.data_source,
-        factors=settings.factors,
-        image_size=settings.image_size,
-        background=settings.background,
-    )
-
-
-def train(
-    vae: SparseVAE,
-    data: ImageData,
-    settings: RunSettings,
-    folder: Path,
-    distribution: FactorDistribution | None = None,
-    tensorboard: bool = False,
-) -> None:
-    """Trains to the end from the newest checkpoint of the run folder, if there is one."""
-    kept = checkpoints.checkpoints(folder / "checkpoints")
-    if kept:
-        checkpoints.load_state(vae, kept[max(kept)])
-    every = settings.checkpoint_every
-    step = int(vae.optimizer.iterations)
-    watchers = [callbacks.Progress(settings.n_steps), callbacks.Checkpoints(folder)]
-    if tensorboard:
-        watchers.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-    while step < settings.n_steps:
-        n_epochs, n_steps = (settings.n_steps - step) // every, every
-        if step % every or not n_epochs:  # part of an epoch: after a stop, or at the very end
-            n_epochs, n_steps = 1, min(every - step % every, settings.n_steps - step)
-        vae.fit(
-            data.as_tf_dataset(
-                settings.batch_size, settings.seed, start=step, distribution=distribution
-            ),
-            steps_per_epoch=n_steps,
-            initial_epoch=step // every,
-            epochs=step // every + n_epochs,
-            callbacks=watchers,
-            verbose=0,
-        )
-        step = int(vae.optimizer.iterations)
-
-
-def evaluate(vae: SparseVAE, data: ImageData, settings: RunSettings) -> dict:
-    """Test ELBO on images of the whole set with noise-free gates, active latents, densities."""
-    batches = data.as_tf_dataset(250, seed=settings.seed + 2**20)
-    result = {"step": int(vae.optimizer.iterations)}
-    result |= vae.evaluate(batches, steps=N_TEST // 250, verbose=0, return_dict=True)
-    del result["loss"], result["penalty"]
-    if vae.gated_layers:
-        open_links = sparsity.share_of_links(vae.gated_layers, lambda layer: layer.gate.support())
-        result["density"] = float(open_links)
-        result["densities"] = {k: float(v) for k, v in sparsity.layer_densities(vae).items()}
-    if settings.gate == "l1_weights":
-        result |= _cut(vae, batches, settings.cut_threshold)
-    return result
-
-
-def _cut(vae, batches, threshold):
-    """The naive baseline's sparsity, and its ELBO without the small weights; the model is kept."""
-    weights = vae.get_weights()
-    share = sparsity.share_below(vae, threshold)
-    sparsity.cut_below(vae, threshold)
-    cut = vae.evaluate(batches, steps=N_TEST // 250, verbose=0, return_dict=True)
-    vae.set_weights(weights)
-    return {"share_cut": share, "elbo_after_cut": cut["elbo"]}
 
 
 def _set_up(settings):

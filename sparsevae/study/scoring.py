@@ -7,7 +7,7 @@ import keras
 
 from sparsevae import export, metrics, records
 from sparsevae.models import SparseVAE
-from sparsevae.study.run import load_data
+from sparsevae.study.conditions import load_data
 from sparsevae.study.settings import RunSettings
 
 

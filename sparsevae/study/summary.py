@@ -44,3 +44,23 @@ def score_table(scores: Mapping[str, float]) -> str:
             lines[-1] += f"   95 %: {low:.3f} to {high:.3f}"
     lines.append(f"{'latents by spread of codes':{width}}{scores['active_latents']:10.0f} active")
     return "\n".join(lines)
+
+
+def search_summary(result, folder: str, objectives: list[str]) -> str:
+    """What a search found, as lines of text; `result` is None for a worker of a chief."""
+    if result is None:
+        return "No more trials."
+    trials, gap = result.trials, result.gap
+    counts = trials["status"].value_counts()
+    lines = [
+        f"Δ = {gap.nats:.2f} nats: ELBO {gap.collapsed:.2f} without latents, {gap.dense:.2f} dense",
+        f"{len(trials)} trials: " + ", ".join(f"{n} {status}" for status, n in counts.items()),
+        "The front:" if len(objectives) > 1 else "The best:",
+    ]
+    shown = ["trial", "strength_in_gaps", "strength", "gate", "where", "beta", "learning_rate"]
+    shown += list(dict.fromkeys([*objectives, "elbo", "density", "active_latents"]))
+    front = result.front.sort_values(objectives[0])[shown]
+    lines.append(front.to_string(index=False, float_format="{:.4g}".format))
+    lines += [f"Picture: {folder}/front.png; all trials: {folder}/trials.parquet"]
+    lines += [f"Exported: {place}" for place in result.exported]
+    return "\n".join(lines)

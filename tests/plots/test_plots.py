@@ -251,3 +251,57 @@ def test_pyplot_is_not_loaded():
     code = "import sys, sparsevae.plots; print('matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+TRIALS = pd.DataFrame(
+    {
+        "elbo": [-30.0, -40.0, -50.0, -60.0],
+        "density": [1.0, 0.5, 0.6, 0.1],
+        "mig": [0.1, 0.2, 0.3, 0.4],
+        "gate": ["binary", "binary", "continuous", "continuous"],
+        "strength_in_gaps": [0.1, 1.0, 2.0, 4.0],
+    }
+)
+BEST = np.array([True, True, False, True])
+
+
+def test_the_front_is_a_line_through_its_points():
+    marks = {"dense": {"elbo": -25.0, "density": 1.0}}
+    figure = plots.front(TRIALS, ["elbo", "density"], BEST, marks=marks)
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "density" and axes.get_ylabel().startswith("ELBO")
+    (line,) = axes.lines
+    assert line.get_xydata().tolist() == [[0.1, -60], [0.5, -40], [1.0, -30]]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "binary",
+        "continuous",
+        "dense",
+    ]
+    assert png(figure)
+
+
+def test_a_third_objective_is_the_color():
+    figure = plots.front(TRIALS, ["elbo", "density", "mig"], BEST)
+    axes, bar = figure.axes
+    assert bar.get_ylabel() == "mig"
+    assert axes.collections[0].get_array().tolist() == [0.1, 0.2]
+    assert png(figure)
+
+
+def test_one_objective_is_drawn_over_strength():
+    best = np.array([True, False, False, False])
+    figure = plots.front(TRIALS, ["elbo"], best, marks={"dense": {"elbo": -25.0}})
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log" and "Δ" in axes.get_xlabel()
+    (level,) = axes.lines
+    assert set(level.get_ydata()) == {-25.0}
+    assert png(figure)
+
+
+def test_a_front_of_wrong_things_is_refused():
+    with pytest.raises(ValueError, match="`trials` must have rows"):
+        plots.front(TRIALS[:0], ["elbo"], BEST[:0])
+    with pytest.raises(ValueError, match=r"columns .*'sap'"):
+        plots.front(TRIALS, ["sap", "elbo"], BEST)
+    with pytest.raises(ValueError, match="`on_front` must have one boolean"):
+        plots.front(TRIALS, ["elbo"], BEST[:2])

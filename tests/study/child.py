@@ -14,6 +14,7 @@ import numpy as np
 import tiny
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+SITE = Path(__file__).with_name("site")
 
 
 def meet_end(when: str) -> None:
@@ -53,7 +54,12 @@ def meet_end(when: str) -> None:
 if __name__ == "__main__":
     when, script, *arguments = sys.argv[1:]
     tiny.register()
-    meet_end(when)
+    # Processes that the script starts know the data set too.
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(SITE), str(SCRIPTS.parent), os.environ.get("PYTHONPATH", "")]
+    )
+    if when != "-":
+        meet_end(when)
     sys.path.insert(0, str(SCRIPTS))
     sys.argv = [script, *arguments]
     runpy.run_path(str(SCRIPTS / script), run_name="__main__")

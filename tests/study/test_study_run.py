@@ -11,7 +11,7 @@ import pytest
 import sparsevae as sv
 from sparsevae import records
 from sparsevae.models.checkpoints import checkpoints
-from sparsevae.study import run
+from sparsevae.study import run, training
 
 run_room = importlib.import_module("sparsevae.study.run")
 
@@ -131,7 +131,7 @@ def test_a_damaged_checkpoint_is_named(finished, settings, tmp_path):
 
 
 def test_l1_baseline_reports_its_cut_and_keeps_its_model(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(run_room, "N_TEST", 250)
+    monkeypatch.setattr(training, "N_TEST", 250)
     baseline = changed(
         settings,
         gate="l1_weights",

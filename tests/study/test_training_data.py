@@ -1,7 +1,6 @@
 """Runs on one's own images, on variants, and on part of a set."""
 
 import dataclasses
-import importlib
 import json
 import tomllib
 
@@ -14,12 +13,11 @@ from PIL import Image
 from sparsevae import data as data_sets
 from sparsevae import export, metrics, records
 from sparsevae.data import FactorDistribution, ImageData
-from sparsevae.study import RunSettings, run
-from sparsevae.study.conditions import training_conditions, training_distribution
+from sparsevae.study import RunSettings, run, training
+from sparsevae.study.conditions import load_data, training_conditions, training_distribution
 from sparsevae.study.scoring import export_run, score
 from sparsevae.study.summary import summary
 
-run_room = importlib.import_module("sparsevae.study.run")
 DATA = tiny.Tiny()
 UNSUPERVISED = {
     "gaussian_total_correlation",
@@ -141,7 +139,7 @@ def own(photos):
     """Settings of a quick run on the folder, and what each stream of batches was drawn from."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARSEVAE_CACHE", str(photos.parent / "cache"))
-        patch.setattr(run_room, "N_TEST", 250)
+        patch.setattr(training, "N_TEST", 250)
         yield RunSettings(
             "own", data=str(photos), model="mlp", gate="none", latent_dim=3, n_steps=2, batch_size=8
         )
@@ -201,9 +199,9 @@ def test_a_run_with_factors_trains_on_part_and_is_scored_on_all(own, photos, mon
 def test_variants_and_image_sizes_reach_the_data(photos, own, tmp_path):
     Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "wall.png")
     scream = RunSettings("a", data="scream_tiny", background=str(tmp_path / "wall.png"))
-    data = run_room.load_data(scream)
+    data = load_data(scream)
     assert data.name == "scream_tiny" and data.factor_names == DATA.factor_names
-    assert run_room.load_data(dataclasses.replace(own, image_size=8)).image_shape == (8, 8, 1)
+    assert load_data(dataclasses.replace(own, image_size=8)).image_shape == (8, 8, 1)
 
 
 def test_evaluation_needs_factors_only_where_a_score_does():

@@ -1,0 +1,159 @@
+"""Running a study: one single-threaded process per core, each at the next free cell."""
+
+import collections
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from sparsevae.study import worker
+from sparsevae.study.cell import failure, forget_failures, note_failure
+from sparsevae.study.claims import claimant
+from sparsevae.study.cluster import Cluster
+from sparsevae.study.display import display
+from sparsevae.study.grid import Study
+from sparsevae.study.progress import Watch, counts
+from sparsevae.study.study_file import read_study
+from sparsevae.study.table import study_table, write_table
+
+LOGS = ".logs"
+MAX_DEATHS = 3  # of the process under one cell
+_PAUSE = 0.5  # seconds between looks
+_PATIENCE = 60.0  # seconds
+
+
+def sweep(
+    study: Study | str | Path,
+    workers: int | None = None,
+    tensorboard: bool = False,
+    scheduler: str | None = None,
+) -> pd.DataFrame:
+    """Runs all cells of a study that are not there yet; starting it again goes on.
+
+    Workers, in this process's care, on other machines or of another call of `sweep`, share the
+    work through the study's folder: a cell belongs to the process that holds its lock, and each
+    run goes on from its newest checkpoint, whoever trained it.
+
+    Args:
+        study: A study, or the TOML file of one.
+        workers: Processes, each pinned to a core of its own; by default one for each core.
+        tensorboard: Whether to write curves and, at the end, hyperparameters for TensorBoard
+            (`tensorboard --logdir` on the study's folder).
+        scheduler: Address of a dask scheduler, whose workers (all of one thread, all with the
+            study's folder) run the cells instead of processes here.
+
+    Returns:
+        The table of all runs that have ended, see `study_table`; also in `table.parquet`.
+
+    Raises:
+        StudyFileError: see `read_study`.
+        ValueError: if `workers` is not between 1 and the number of cores.
+        RuntimeError: if runs failed for reasons other than divergence; the rest has run, unless
+            several failed in a row. The next call tries them again.
+        KeyboardInterrupt: after SIGINT, with checkpoints written.
+    """
+    study = study if isinstance(study, Study) else read_study(study)
+    if scheduler is None:
+        pool = _Processes(study, pick_cores(workers), tensorboard)
+    else:
+        pool = Cluster(study, scheduler, tensorboard)
+    study.folder.mkdir(parents=True, exist_ok=True)
+    forget_failures(study.folder)
+    watch = Watch(study)
+    with pool, display(watch) as show:
+        while True:
+            states = watch.states()
+            show(states)
+            number = counts(states)
+            if not number["running"] + number["waiting"]:
+                break
+            pool.tend(states)
+            time.sleep(_PAUSE)
+    write_table(study)
+    if tensorboard:
+        worker.start(worker.hparams, study, study.folder / LOGS / "hparams.log").join()
+    _complain(study)
+    return study_table(study)
+
+
+def _complain(study):
+    """Raises if runs have failed for reasons that may pass."""
+    noted = [failure(study.folder / cell.name) for cell in study.cells]
+    reasons = [n["reason"] for n in noted if n and not n["lasting"]]
+    if reasons:
+        raise RuntimeError(
+            f"{len(reasons)} of {len(study.cells)} runs failed, the last by {reasons[-1]}. "
+            "Once this is put right, the same command goes on from here"
+        )
+
+
+def pick_cores(workers: int | None) -> list[int]:
+    """Cores for so many workers, from those that this process may use; all by default."""
+    affinity = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    cores = sorted(affinity(0))
+    if workers is None:
+        return cores
+    if not (isinstance(workers, int) and 1 <= workers <= len(cores)):
+        raise ValueError(
+            f"`workers` must be between 1 and {len(cores)}, the cores of this machine. "
+            f"Received: workers={workers!r}"
+        )
+    return cores[:workers]
+
+
+class _Processes:
+    """Worker processes on this machine; dead ones are replaced while there is work."""
+
+    def __init__(self, study, cores, tensorboard):
+        self.study, self.cores, self.tensorboard = study, cores, tensorboard
+        self.at: dict[int, multiprocessing.process.BaseProcess] = {}
+        self.deaths: collections.Counter[str] = collections.Counter()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for process in self.at.values():
+            if kind is None:
+                process.join(_PATIENCE)  # nothing is left to take
+            process.terminate()  # while it trains: a checkpoint first
+        for process in self.at.values():
+            process.join()
+
+    def tend(self, states):
+        """Takes note of the dead, and starts processes on free cores if cells wait."""
+        waiting = [state.settings for state in states if state.status == "waiting"]
+        for core, process in list(self.at.items()):
+            if not process.is_alive():
+                del self.at[core]
+                self._take_note(process, waiting)
+        if waiting:
+            for core in self.cores:
+                if core not in self.at:
+                    self.at[core] = self._start(core)
+
+    def _start(self, core):
+        log = self.study.folder / LOGS / f"worker-{core}.log"
+        return worker.start(worker.work, self.study, core, log, self.tensorboard)
+
+    def _take_note(self, process, waiting):
+        if process.exitcode == worker.GAVE_UP:
+            _complain(self.study)
+        if process.exitcode == 0:
+            return
+        for cell in waiting:
+            if claimant(self.study.folder, cell.name) == process.pid:
+                self.deaths[cell.name] += 1
+                if self.deaths[cell.name] == MAX_DEATHS:
+                    reason = f"its process died {MAX_DEATHS} times, last {_cause(process.exitcode)}"
+                    note_failure(self.study.folder / cell.name, reason, lasting=False)
+
+
+def _cause(code):
+    if code >= 0:
+        return f"with exit code {code}"
+    hint = " (out of memory?)" if code == -signal.SIGKILL else ""
+    return f"by {signal.Signals(-code).name}{hint}"

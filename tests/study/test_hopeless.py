@@ -1,0 +1,79 @@
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from sparsevae import records
+from sparsevae.study import RunSettings
+from sparsevae.study.hopeless import HopelessError, StopHopeless
+
+SETTINGS = RunSettings("seed_0", n_steps=100, checkpoint_every=10)
+
+
+@pytest.fixture
+def others(tmp_path):
+    """Four complete trials of ELBO -10, -20, -30, -40 and density 0.4, 0.3, 0.2, 0.1 at step 50."""
+    for number in range(4):
+        folder = tmp_path / f"trial_{number}" / "seed_0"
+        folder.mkdir(parents=True)
+        history = {"step": [50, 100], "elbo": -10.0 * (number + 1), "density": 0.4 - number / 10}
+        pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+        records.write_record(folder, {})
+    return tmp_path
+
+
+def judge(folder, objectives, step=50, **logs):
+    callback = StopHopeless(SETTINGS, folder, objectives)
+    model = SimpleNamespace(optimizer=SimpleNamespace(iterations=step), stop_training=False)
+    callback.set_model(model)
+    callback.on_epoch_end(0, {"active_latents": 3.0, **logs})
+    try:
+        callback.on_train_end()
+    except HopelessError as error:
+        assert model.stop_training
+        return str(error)
+    assert not model.stop_training
+    return ""
+
+
+def test_a_model_without_latents_has_no_future(tmp_path):
+    assert "no latent is left" in judge(tmp_path, ["elbo"], elbo=-9.0, active_latents=0.0)
+
+
+def test_not_before_the_price_has_risen_nor_at_the_end(tmp_path):
+    for step in (30, 100):
+        assert judge(tmp_path, ["elbo"], step, elbo=-9.0, active_latents=0.0) == ""
+    assert judge(tmp_path, ["elbo"], 40, elbo=-9.0, active_latents=0.0)
+
+
+def test_one_objective_is_held_against_the_median(others):
+    assert "2 of 4 others were better" in judge(others, ["elbo"], elbo=-25.0)
+    assert judge(others, ["elbo"], elbo=-15.0) == ""
+    assert judge(others, ["density"], density=0.35)
+    assert judge(others, ["density"], density=0.15) == ""
+
+
+def test_of_several_objectives_all_must_be_worse(others):
+    assert judge(others, ["elbo", "density"], elbo=-35.0, density=0.45)
+    assert judge(others, ["elbo", "density"], elbo=-35.0, density=0.05) == ""
+    assert judge(others, ["elbo", "density"], elbo=-5.0, density=0.9) == ""
+
+
+def test_scores_are_not_known_while_training(others):
+    assert judge(others, ["mig"], elbo=-99.0) == ""
+    assert judge(others, ["mig", "elbo"], elbo=-99.0)
+
+
+def test_there_must_be_enough_to_compare_with(others):
+    for number in range(2):
+        (others / f"trial_{number}" / "seed_0" / "record.json").unlink()
+    assert judge(others, ["elbo"], elbo=-99.0) == ""
+
+
+def test_only_runs_of_the_same_length_are_compared(others):
+    for number in range(2):
+        path = others / f"trial_{number}" / "seed_0" / "history.csv"
+        history = pd.read_csv(path)
+        history.loc[1, "step"] = 300
+        history.to_csv(path, index=False)
+    assert judge(others, ["elbo"], elbo=-99.0) == ""

@@ -1,0 +1,273 @@
+"""Searches that are run, killed and gone on with, alone and as chief and workers."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparsevae import export, records
+from sparsevae.models.checkpoints import checkpoints
+from sparsevae.study import RunSettings, SearchPlan, search
+from sparsevae.study.claims import LOCKS
+from sparsevae.study.gap import FILE_NAME as GAP
+from sparsevae.study.oracles import FILE_NAME as ORACLE
+from sparsevae.study.searches import PICTURE, TABLE
+
+CHILD = Path(__file__).with_name("child.py")
+SIZES = {"data": "tiny", "latent_dim": 3, "n_steps": 20, "batch_size": 8, "metrics": ["mig"]}
+PLAN = {
+    "tuner": "random",
+    "n_trials": 3,
+    "gates": ["binary", "continuous"],
+    "betas": [1.0],
+    "stop_hopeless": False,
+}
+COMMAND = [
+    *("--data", "tiny", "--latent-dim", "3", "--batch-size", "8", "--metrics", "mig"),
+    *("--tuner", "random", "--gates", "binary", "continuous", "--betas", "1"),
+    "--no-stop-hopeless",
+]
+
+
+def prepare(runs, name="search"):
+    """A gap that is known already: the dense model is not trained."""
+    folder = runs / name
+    records.write_json(folder / GAP, {"collapsed": -63.0, "dense": -23.0})
+    scores = {"mig": 0.1}
+    records.write_record(folder / "dense", {"elbo": -23.0, "scores": scores, "active_latents": 3})
+    return folder
+
+
+def run_search(folder, settings=None, **plan):
+    settings = RunSettings(folder.name, **{**SIZES, **(settings or {})})
+    return search(
+        settings,
+        SearchPlan(**{**PLAN, **plan}),
+        runs=folder.parent,
+        saved=folder.parent / "saved",
+        workers=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Folder and result of a search without a break, in this process."""
+    folder = prepare(tmp_path_factory.mktemp("whole"))
+    return folder, run_search(folder)
+
+
+def test_the_front_is_that_of_the_trials(whole):
+    folder, result = whole
+    trials = result.trials
+    assert list(trials["status"]) == ["complete"] * 3
+    assert (trials["strength"] / trials["strength_in_gaps"]).tolist() == pytest.approx([40] * 3)
+    for row in trials.to_dict("records"):
+        record = records.read_record(folder / f"trial_{row['trial']}" / "seed_0")
+        assert (row["elbo"], row["density"]) == (record["elbo"], record["density"])
+        beaten = (trials["elbo"] >= row["elbo"]) & (trials["density"] <= row["density"])
+        strictly = (trials["elbo"] > row["elbo"]) | (trials["density"] < row["density"])
+        assert row["on_front"] == (not (beaten & strictly).any())
+    assert len(result.front) >= 1
+
+
+def test_everything_is_left_on_disk(whole):
+    folder, result = whole
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / TABLE), result.trials, check_dtype=False)
+    assert (folder / PICTURE).read_bytes().startswith(b"\x89PNG")
+    (exported,) = result.exported
+    card = export.load(exported).card
+    best = result.front[result.front["strength"] == card["settings"]["strength"]]
+    assert len(best) == 1 and card["elbo"] == best["elbo"].iloc[0]
+
+
+def test_a_finished_search_is_read_not_run_again(whole, monkeypatch):
+    folder, result = whole
+    monkeypatch.setattr("sparsevae.SparseVAE.fit", None)
+    again = run_search(folder)
+    pd.testing.assert_frame_equal(again.trials, result.trials)
+
+
+def test_a_search_can_grow(whole):
+    """Three trials more make four; those that are there stay."""
+    folder, result = whole
+    grown = run_search(folder, n_trials=4)
+    assert len(grown.trials) == 4
+    pd.testing.assert_frame_equal(
+        grown.trials.iloc[:3].drop(columns="on_front"),
+        result.trials.drop(columns="on_front"),
+    )
+
+
+def test_another_search_in_the_same_folder_is_refused(whole):
+    folder, _ = whole
+    with pytest.raises(ValueError, match=r"another search: n_steps was 20, now 30"):
+        run_search(folder, settings={"n_steps": 30})
+    with pytest.raises(ValueError, match=r"tuner was 'random', now 'grid'"):
+        run_search(folder, tuner="grid")
+
+
+def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(tmp_path):
+    folder = prepare(tmp_path)
+    rates = {"learning_rates": (1e-3, 1e30), "search_seed": 1}
+    result = run_search(folder, settings={"likelihood": "gaussian"}, **rates)
+    failed = result.trials[result.trials["status"] == "failed"]
+    assert len(result.trials) == 3 and 1 <= len(failed) <= 2
+    assert failed["reason"].str.startswith("diverged: ").all()
+    assert failed["elbo"].isna().all() and not failed["on_front"].any()
+    again = run_search(folder, settings={"likelihood": "gaussian"}, **rates)
+    pd.testing.assert_frame_equal(again.trials, result.trials)
+
+
+def test_a_search_of_failures_says_so(tmp_path):
+    rates = {"learning_rates": (1e29, 1e30), "n_trials": 2}
+    with pytest.raises(RuntimeError, match=r"No trial of .* was completed. The last: diverged"):
+        run_search(prepare(tmp_path), settings={"likelihood": "gaussian"}, **rates)
+
+
+def test_what_is_wrong_with_the_settings_ends_the_search(tmp_path):
+    folder = prepare(tmp_path)
+    with pytest.raises(RuntimeError, match=r"trial_0: .*initial_densty.*goes on from here"):
+        run_search(folder, settings={"gate_options": {"initial_densty": 0.5}})
+    assert not list(folder.glob("trial_*/seed_0/failed.json"))
+
+
+def test_udr_needs_several_seeds_and_no_labels(tmp_path):
+    folder = prepare(tmp_path)
+    result = run_search(folder, objectives=["udr", "elbo"], n_seeds=2, n_trials=2)
+    assert result.trials["udr"].between(0, 1).all()
+    for row in result.trials.to_dict("records"):
+        trial = folder / f"trial_{row['trial']}"
+        udr = records.read_json(trial / "udr.json")
+        assert row["udr"] == pytest.approx(np.mean(udr["models"]))
+        elbos = [records.read_record(trial / f"seed_{seed}")["elbo"] for seed in range(2)]
+        assert row["elbo"] == pytest.approx(np.mean(elbos)) and elbos[0] != elbos[1]
+
+
+def test_a_score_can_be_the_one_objective(tmp_path):
+    result = run_search(prepare(tmp_path), objectives=["dci_es"], n_trials=2)
+    assert result.trials["on_front"].sum() == 1
+    assert result.front["dci_es"].iloc[0] == result.trials["dci_es"].max()
+
+
+def test_the_tuner_is_kerastuners(whole):
+    """What its users know works: best trials and models."""
+    from sparsevae.study.tuner import SparsityTuner
+
+    folder, _ = whole
+    plan = SearchPlan(**PLAN)
+    tuner = SparsityTuner(plan.base(RunSettings("search", **SIZES)), plan, folder)
+    (model,) = tuner.get_best_models(1)
+    assert isinstance(model, keras.Model) and model.codes(np.zeros((2, 16, 16, 1))).shape == (2, 3)
+    assert set(tuner.get_best_hyperparameters(1)[0].values) >= {"strength", "gate"}
+
+
+# As processes
+
+
+def start(runs, *arguments, **environment):
+    command = [sys.executable, str(CHILD), "-", "tune.py", *COMMAND, *map(str, arguments)]
+    command += ["--runs", str(runs), "--saved", str(runs / "saved")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, env={**os.environ, **environment})
+
+
+def wait_for(condition, seconds=300):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def begun(folder):
+    """Run folders with a checkpoint that are not complete."""
+    found = {path.parent.parent for path in folder.glob("trial_*/seed_0/checkpoints/step_*.npz")}
+    return [run for run in found if not records.is_complete(run)]
+
+
+def assert_each_once(folder, n_trials):
+    state = records.read_json(folder / ORACLE)
+    assert len(state["trials"]) == n_trials
+    assert sorted(state["end_order"]) == sorted(state["trials"])
+    assert {trial["status"] for trial in state["trials"].values()} == {"COMPLETED"}
+    assert not state["retry_queue"]
+    assert list(pd.read_parquet(folder / TABLE)["status"]) == ["complete"] * n_trials
+
+
+def test_killed_and_restarted_it_goes_on_with_no_trial_lost(tmp_path):
+    """From the checkpoint of the trial that was running."""
+    folder = prepare(tmp_path)
+    sizes = ("--n-trials", 3, "--n-steps", 120, "--workers", 1)
+    with start(tmp_path, *sizes) as process:
+        wait_for(lambda: begun(folder))
+        run = begun(folder)[0]
+        process.kill()
+    steps = max(checkpoints(run / "checkpoints"))
+    settings = (run / "settings.json").stat().st_mtime_ns
+    with start(tmp_path, *sizes) as process:
+        output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors[-2000:]
+    assert "The front:" in output and "Exported:" in output and "Δ = 40.00 nats" in output
+    assert_each_once(folder, 3)
+    assert (run / "settings.json").stat().st_mtime_ns == settings  # the run was gone on with
+    assert steps in set(pd.read_csv(run / "history.csv")["step"])
+
+
+@pytest.mark.slow
+def test_a_chief_and_two_workers_one_killed_midway(tmp_path):
+    """Separate processes on loopback: the killed worker's trial is run again, by the other."""
+    folder = prepare(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    sizes = ("--n-trials", 5, "--n-steps", 300, "--patience", 5)
+
+    def process(tuner_id):
+        address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
+        return start(tmp_path, *sizes, KERASTUNER_TUNER_ID=tuner_id, **address)
+
+    with process("chief") as chief, process("tuner0") as victim, process("tuner1") as other:
+        wait_for(lambda: begun(folder))
+        owners = {}
+        while victim.pid not in owners:
+            for run in begun(folder):
+                owners[int((run.parent / LOCKS / "seed_0").read_text().split()[0])] = run
+            time.sleep(0.05)
+        os.kill(victim.pid, signal.SIGKILL)
+        run = owners[victim.pid]
+        assert not records.is_complete(run)
+        output, errors = chief.communicate(timeout=900)
+        said, _ = other.communicate(timeout=60)
+        victim.communicate()
+    assert chief.returncode == 0, errors[-2000:]
+    assert other.returncode == 0 and "No more trials." in said
+    assert "tuner0 is lost; trial" in output and "The front:" in output
+    assert records.is_complete(run)
+    assert_each_once(folder, 5)
+
+
+@pytest.mark.slow
+def test_workers_of_one_machine_killed_one_after_another(tmp_path):
+    """Two processes that the command starts itself; both are killed once, then the command."""
+    folder = prepare(tmp_path)
+    sizes = ("--n-trials", 6, "--n-steps", 300)
+    for kill in ("worker", "worker", "all", ""):
+        with start(tmp_path, *sizes) as process:
+            if kill:
+                wait_for(lambda: begun(folder))
+                lock = begun(folder)[0].parent / LOCKS / "seed_0"
+                pid = int(lock.read_text().split()[0])
+                os.kill(pid if kill == "worker" else process.pid, signal.SIGKILL)
+                time.sleep(3)
+                process.kill()
+            output, errors = process.communicate(timeout=900)
+    assert process.returncode == 0, errors[-2000:]
+    assert "6 trials: 6 complete" in output
+    assert_each_once(folder, 6)

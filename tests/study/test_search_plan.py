@@ -1,0 +1,94 @@
+import dataclasses
+
+import keras_tuner
+import pytest
+
+from sparsevae.metrics.registry import SCORES
+from sparsevae.study import RunSettings, SearchPlan
+from sparsevae.study.hypermodel import EPOCHS, SparsityHyperModel, run_settings, space
+from sparsevae.study.plan import MEASURED, base_metric, sign
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tuner": "bayes"}, "`tuner` must be one of .*Did you mean 'bayesian'"),
+        ({"objectives": []}, "`objectives` must list"),
+        ({"objectives": ["elbo", "elbo"]}, "`objectives` must list"),
+        ({"objectives": ["mgi"]}, "`objectives` must be one of .*Did you mean 'mig'"),
+        ({"objectives": ["udr"]}, "`n_seeds` must be at least 2 for the objective udr"),
+        ({"gates": ["hard_concret"]}, "`gates` must be one of .*Did you mean 'hard_concrete'"),
+        ({"gates": ["none"]}, "`gates` must be one of"),
+        ({"places": ["both", "both"]}, "`places` must list"),
+        ({"strengths": (0.0, 1.0)}, "`strengths` must be two numbers above 0"),
+        ({"strengths": (2.0, 1.0)}, "`strengths` must be two numbers"),
+        ({"learning_rates": (1e-3, float("nan"))}, "`learning_rates`"),
+        ({"n_trials": 0}, "`n_trials` must be a whole number of at least 1"),
+        ({"n_best": 1.5}, "`n_best`"),
+    ],
+    ids=str,
+)
+def test_bad_plans_are_refused(change, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        SearchPlan(**change)
+
+
+@pytest.mark.parametrize("name", [*SCORES, *(name for name in MEASURED if name != "udr")])
+def test_every_measurement_can_be_an_objective(name):
+    assert SearchPlan(objectives=[name]).objectives == [name]
+    assert base_metric(name) == name and sign(name) in (-1, 1)
+
+
+def test_objectives_know_what_is_better():
+    assert sign("elbo") == sign("mig") == sign("dci_fast_completeness") == sign("udr") == -1
+    assert sign("density") == sign("gaussian_total_correlation") == 1
+    assert base_metric("dci_fast_completeness") == "dci_fast"
+
+
+def test_the_base_has_what_trials_need():
+    settings = RunSettings("a", metrics=["mig"], n_steps=1_000, steps_per_execution=4)
+    base = SearchPlan(objectives=["elbo", "dci_fast_completeness"]).base(settings)
+    assert base.metrics == ["mig", "dci_fast"]
+    assert base.checkpoint_every == 100 and base.n_threads == 1
+    assert SearchPlan().base(dataclasses.replace(settings, n_threads=2)).n_threads == 2
+
+
+def test_the_space_is_what_varies():
+    names = {hp.name for hp in space(SearchPlan()).space}
+    assert names == {"strength", "gate", "where", "beta", "learning_rate"}
+    plan = SearchPlan(gates=["binary"], betas=[1], learning_rates=(1e-3, 1e-3))
+    assert {hp.name for hp in space(plan).space} == {"strength", "where"}
+
+
+def test_strength_is_in_units_of_the_gap():
+    plan = SearchPlan(strengths=(2.0, 2.0))
+    settings = run_settings(space(plan), RunSettings("a", seed=7), plan, gap=50.0, seed=1)
+    assert settings.strength == 100.0 and settings.seed == 8 and settings.name == "seed_1"
+
+
+def test_hyperband_shortens_the_whole_run():
+    plan = SearchPlan(tuner="hyperband")
+    hp = space(plan)
+    hp.values[EPOCHS] = 3
+    base = RunSettings("a", n_steps=900, checkpoint_every=90, steps_per_execution=2)
+    settings = run_settings(hp, base, plan, gap=1.0)
+    assert settings.n_steps == 300 and settings.full_at == base.full_at
+
+
+def test_values_survive_the_way_between_processes():
+    """KerasTuner sends 32-bit floats; the settings must be the same on both sides."""
+    plan = SearchPlan(betas=[0.1, 0.7])
+    base = RunSettings("a")
+    for seed in range(20):
+        hp = space(plan)
+        for part in hp.space:
+            hp.values[part.name] = part.random_sample(seed)
+        received = keras_tuner.HyperParameters.from_proto(hp.to_proto())
+        assert run_settings(received, base, plan, 33.3) == run_settings(hp, base, plan, 33.3)
+
+
+def test_the_hypermodel_builds_the_model(settings):
+    plan = SearchPlan(gates=["binary"], places=["decoder"])
+    vae = SparsityHyperModel(settings, plan, gap=10.0).build(space(plan))
+    assert {layer.name.split("_")[0] for layer in vae.gated_layers} == {"decoder"}
+    assert vae.control.strength == pytest.approx(1.0)  # 0.1 gaps, the lowest
