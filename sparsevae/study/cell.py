@@ -40,6 +40,8 @@ def run_cell(
         "complete", "failed" or "busy".
     """
     folder = Path(folder)
+    if records.is_complete(folder / settings.name):
+        return "complete"
     with _ONE_AT_A_TIME, claim(folder, settings.name, wait) as mine:
         if not mine:
             return "busy"

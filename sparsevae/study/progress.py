@@ -1,6 +1,7 @@
 """Where a study stands, read from its folder alone."""
 
 import dataclasses
+import os
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from sparsevae import records
 from sparsevae.study.cell import failure
-from sparsevae.study.claims import is_claimed
+from sparsevae.study.claims import LOCKS, is_claimed
 from sparsevae.study.grid import Study
 from sparsevae.study.settings import RunSettings
 
@@ -43,9 +44,12 @@ class Watch:
 
     def states(self) -> list[CellState]:
         """State of each cell, in run order."""
-        return [self._done.get(cell.name) or self._look(cell) for cell in self.study.cells]
+        begun = _names(self.study.folder) | _names(self.study.folder / LOCKS)
+        return [self._done.get(c.name) or self._look(c, begun) for c in self.study.cells]
 
-    def _look(self, settings):
+    def _look(self, settings, begun):
+        if settings.name not in begun:  # of thousands most, so these cost no look at the disk
+            return CellState(settings, "waiting")
         folder = self.study.folder / settings.name
         if records.is_complete(folder):
             state = CellState(settings, "complete", settings.n_steps, _last_row(folder))
@@ -74,6 +78,10 @@ class Watch:
         mean_steps = sum(cell.n_steps for cell in self.study.cells) / len(self.study.cells)
         gained = (done - (self._first_steps or 0)) / mean_steps
         return 3600 * gained / max(time.monotonic() - self._began, 1e-9)
+
+
+def _names(folder: Path) -> set[str]:
+    return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
 def _last_row(folder: Path) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pandas as pd
 
@@ -105,10 +106,20 @@ def search(
 
 
 def work(base: RunSettings, plan: SearchPlan, folder: Path) -> None:
-    """Runs trials for the chief that the environment names, until there are no more."""
+    """Runs trials for the chief that the environment names, until there are no more.
+
+    Raises:
+        RuntimeError: if the chief goes away.
+    """
     tuner = SparsityTuner(base, plan, folder)
     service.beat(folder, tuner.tuner_id)
-    tuner.search()
+    try:
+        tuner.search()
+    except grpc.RpcError as error:
+        raise RuntimeError(
+            f"The chief at {service.chief_address()} no longer answers ({error.code().name}). "
+            "Start this worker again when it is back: its trial goes on from its checkpoint"
+        ) from None
 
 
 def conclude(tuner: SparsityTuner, saved: Path) -> SearchResult:

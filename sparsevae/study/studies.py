@@ -21,7 +21,7 @@ from sparsevae.study.table import study_table, write_table
 
 LOGS = ".logs"
 MAX_DEATHS = 3  # of the process under one cell
-_PAUSE = 0.5  # seconds between looks
+_PAUSE = 1.0  # seconds between looks
 _PATIENCE = 60.0  # seconds
 
 

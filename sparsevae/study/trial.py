@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sparsevae import metrics, records
+from sparsevae.choices import check_choice
 from sparsevae.study.cell import failure
 from sparsevae.study.conditions import load_data
 from sparsevae.study.settings import RunSettings
@@ -41,7 +42,20 @@ def values(folder: Path, names: list[str], n_seeds: int) -> dict[str, float]:
 def of_record(record: dict, names: list[str]) -> dict[str, float]:
     """Values of one record by name, wherever they stand in it; NaN where there is none."""
     everywhere = {**record["scores"], **record}
-    return {name: float(everywhere.get(name, np.nan)) for name in names}
+    found = {name: everywhere.get(name) for name in names}
+    return {name: np.nan if value is None else float(value) for name, value in found.items()}
+
+
+def check_objectives(folder: Path, names: list[str]) -> None:
+    """Refuses objectives that a complete trial has not measured.
+
+    Raises:
+        ValueError: naming the nearest value that there is.
+    """
+    record = records.read_record(folder / "seed_0")
+    known = {**record["scores"], **record, "udr": 0.0}
+    for name in names:
+        check_choice("objectives", name, [k for k, v in known.items() if isinstance(v, float)])
 
 
 def last_values(folder: Path, names: list[str]) -> dict[str, float]:

@@ -50,6 +50,7 @@ class SparsityTuner(keras_tuner.Tuner):
                 watchers = [StopHopeless(settings, self.folder, names)]
             if run_cell(folder, settings, wait=_PAUSE, watchers=watchers) == "failed":
                 return self._failed(folder, settings, names)
+        folders.check_objectives(folder, names)
         if "udr" in names:
             folders.measure_udr(folder, self.base, self.plan.n_seeds)
         return folders.values(folder, names, self.plan.n_seeds)

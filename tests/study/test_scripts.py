@@ -9,7 +9,10 @@ from sparsevae import export, records
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.mark.parametrize("name", ["train.py", "evaluate.py", "export.py", "data.py"])
+SCRIPT_NAMES = sorted(path.name for path in SCRIPTS.glob("*.py") if path.name != "command.py")
+
+
+@pytest.mark.parametrize("name", SCRIPT_NAMES)
 def test_help_needs_no_tensorflow(name):
     code = (
         f"import runpy, sys\nsys.argv = ['{name}', '--help']\n"

@@ -116,7 +116,7 @@ def test_another_search_in_the_same_folder_is_refused(whole):
 
 def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(tmp_path):
     folder = prepare(tmp_path)
-    rates = {"learning_rates": (1e-3, 1e30), "search_seed": 1}
+    rates = {"learning_rates": (1e-4, 1e8), "search_seed": 2}  # 0.002 and far too much twice
     result = run_search(folder, settings={"likelihood": "gaussian"}, **rates)
     failed = result.trials[result.trials["status"] == "failed"]
     assert len(result.trials) == 3 and 1 <= len(failed) <= 2
@@ -152,9 +152,15 @@ def test_udr_needs_several_seeds_and_no_labels(tmp_path):
 
 
 def test_a_score_can_be_the_one_objective(tmp_path):
-    result = run_search(prepare(tmp_path), objectives=["dci_es"], n_trials=2)
+    result = run_search(prepare(tmp_path), objectives=["dci_es_explicitness"], n_trials=2)
     assert result.trials["on_front"].sum() == 1
-    assert result.front["dci_es"].iloc[0] == result.trials["dci_es"].max()
+    best = result.front["dci_es_explicitness"].iloc[0]
+    assert best == result.trials["dci_es_explicitness"].max()
+
+
+def test_a_score_of_several_values_must_say_which(tmp_path):
+    with pytest.raises(ValueError, match=r"Did you mean 'dci_es_"):
+        run_search(prepare(tmp_path), objectives=["dci_es"], n_trials=1)
 
 
 def test_the_tuner_is_kerastuners(whole):
