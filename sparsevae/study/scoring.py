@@ -54,7 +54,7 @@ def _encoder(folder) -> tuple[Callable, dict]:
     return vae.codes, record
 
 
-def export_run(run: str | Path, to: str | Path, overwrite: bool = False) -> Path:
-    """Exports the model of a complete run; see `export.save`."""
+def export_run(run: str | Path, to: str | Path, **options) -> Path:
+    """Exports the model of a complete run; `options` as of `export.save`."""
     vae, record = load_run(run)
-    return export.save(vae, to, record=record, overwrite=overwrite)
+    return export.save(vae, to, record=record, **options)
