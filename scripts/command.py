@@ -13,7 +13,7 @@ def main(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         sys.exit(130)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         print(f"\nError: {error}", file=sys.stderr)
         sys.exit(1)
 
