@@ -56,7 +56,8 @@ class Batcher:
         self._call, self._pool, self._n_threads = call, pool, n_threads
         self._max_batch, self._observe = max_batch, observe
         self._queue: collections.deque[Waiting] = collections.deque()
-        self._tasks: set[asyncio.Task] = set()
+        self._n_working = 0
+        self._tasks: set[asyncio.Task] = set()  # the loop itself keeps weak references only
 
     async def compute(self, array: np.ndarray, timeout: float) -> dict[str, np.ndarray]:
         """Outputs by name for the rows of an array, uint8 or float.
@@ -66,7 +67,8 @@ class Batcher:
         """
         waiting = Waiting(array, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if len(self._tasks) < self._n_threads:
+        if self._n_working < self._n_threads:
+            self._n_working += 1
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -77,24 +79,30 @@ class Batcher:
             raise Refused(504, f"No codes within {timeout:g} s; the server is busy") from None
 
     async def _work(self):
+        """Computes until nothing waits; between finding that and its end nobody else runs."""
+        try:
+            while self._queue:
+                await self._answer(self._take())
+        finally:
+            self._n_working -= 1
+
+    async def _answer(self, taken):
+        if not taken:
+            return
         loop = asyncio.get_running_loop()
-        while self._queue:
-            taken = self._take()
-            if not taken:
-                continue
-            try:
-                outputs = await loop.run_in_executor(self._pool, self._run, taken)
-            except Exception as error:
-                for waiting, _, _ in taken:
-                    if not waiting.future.done():
-                        waiting.future.set_exception(error)
-                continue
-            self._observe(sum(stop - start for _, start, stop in taken))
-            first = 0
-            for waiting, start, stop in taken:
-                rows = slice(first, first + stop - start)
-                waiting.add(start, {name: output[rows] for name, output in outputs.items()})
-                first = rows.stop
+        try:
+            outputs = await loop.run_in_executor(self._pool, self._run, taken)
+        except Exception as error:
+            for waiting, _, _ in taken:
+                if not waiting.future.done():
+                    waiting.future.set_exception(error)
+            return
+        self._observe(sum(stop - start for _, start, stop in taken))
+        first = 0
+        for waiting, start, stop in taken:
+            rows = slice(first, first + stop - start)
+            waiting.add(start, {name: output[rows] for name, output in outputs.items()})
+            first = rows.stop
 
     def _take(self):
         """The rows of the next batch, as (request, start, stop); what is left goes to the end."""

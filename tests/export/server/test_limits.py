@@ -183,6 +183,19 @@ def test_a_large_request_lets_others_go_first():
     np.testing.assert_array_equal(small["codes"], [[99]])
 
 
+def test_the_next_request_of_a_task_is_computed_too():
+    """It comes in the very moment in which the queue has run empty."""
+
+    async def compute(pool):
+        batcher = Batcher(lambda array: {"codes": array}, pool, 1, 8, lambda n: None)
+        for k in range(5):
+            outputs = await batcher.compute(np.full((1, 1), k, np.float32), timeout=5)
+            assert outputs["codes"] == k
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(compute(pool))
+
+
 def test_several_threads_keep_the_order(run_server, held):
     held.n_threads = 3
     with run_server(held, Limits(max_batch=8)) as (port, _), ThreadPoolExecutor(8) as pool:
