@@ -7,6 +7,7 @@ import keras
 
 from sparsevae import data as data_sets
 from sparsevae import export, metrics, records
+from sparsevae.data import GroundTruthData
 from sparsevae.models import SparseVAE
 
 
@@ -36,22 +37,33 @@ def score(
         ValueError: for an unknown metric or a count that is too small.
     """
     folder = Path(folder)
-    encode, record = _encoder(folder)
-    settings = record["settings"]
-    data = data_sets.load(settings["data"], settings["data_dir"], record["data_source"])
+    encode, data = encoder_and_data(folder)
     scores = metrics.evaluate(encode, data, metrics=names, seed=seed, **options)
     records.write_json(folder / "scores.json", scores)
     return scores
 
 
-def _encoder(folder) -> tuple[Callable, dict]:
+def encoder_and_data(folder: str | Path) -> tuple[Callable, GroundTruthData]:
+    """Callable from images to codes, and the data set that the model was trained on.
+
+    Args:
+        folder: `runs/NAME` or `saved_models/NAME`.
+
+    Raises:
+        FileNotFoundError: if the folder is neither.
+        ValueError: if an export is damaged, or its card does not say which data it was.
+    """
+    folder = Path(folder)
     if (folder / "card.json").exists():
         encoder = export.load(folder)
-        if "settings" not in encoder.card:
+        encode, record = encoder.encode, encoder.card
+        if not {"settings", "data_source"} <= record.keys():
             raise ValueError(f"{folder}/card.json does not say which data the model was trained on")
-        return encoder.encode, encoder.card
-    vae, record = load_run(folder)
-    return vae.codes, record
+    else:
+        vae, record = load_run(folder)
+        encode = vae.codes
+    settings = record["settings"]
+    return encode, data_sets.load(settings["data"], settings["data_dir"], record["data_source"])
 
 
 def export_run(run: str | Path, to: str | Path, **options) -> Path:

@@ -10,7 +10,9 @@ from sparsevae import export, records
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.mark.parametrize("name", ["train.py", "evaluate.py", "export.py", "encode.py", "serve.py"])
+@pytest.mark.parametrize(
+    "name", ["train.py", "evaluate.py", "export.py", "encode.py", "serve.py", "downstream.py"]
+)
 def test_help_needs_no_tensorflow(name):
     code = (
         f"import runpy, sys\nsys.argv = ['{name}', '--help']\n"
