@@ -25,15 +25,16 @@ model = tf.saved_model.load(sys.argv[1])
 images = np.load("images.npy").astype("float32") / 255
 signatures = model.signatures
 out = {}
-for n in (1, 7, 256):
-    encoded = signatures["encode"](images=tf.constant(images[:n]))
+for n in (1, 7, 256, 10_000):
+    given = tf.constant(np.resize(images, (n, 16, 16, 1)))
+    encoded = signatures["encode"](images=given)
     assert set(encoded) == {"codes", "log_variance"}
-    default = signatures["serving_default"](images=tf.constant(images[:n]))
+    default = signatures["serving_default"](images=given)
     assert np.array_equal(default["codes"], encoded["codes"])
     out[f"codes_{n}"] = encoded["codes"]
     out[f"log_variance_{n}"] = encoded["log_variance"]
     (out[f"decoded_{n}"],) = signatures["decode"](codes=encoded["codes"]).values()
-    out[f"reconstructed_{n}"] = signatures["reconstruct"](images=tf.constant(images[:n]))["images"]
+    out[f"reconstructed_{n}"] = signatures["reconstruct"](images=given)["images"]
 np.savez("out.npz", **out)
 """
 
@@ -54,12 +55,16 @@ def test_tensorflow_alone_gives_the_same(vae, folder, images, tmp_path):
     codes, decoded = posterior.mean().numpy(), vae.decode(posterior.mean()).mean().numpy()
     assert codes.std(axis=0).min() > 1e-3
     with np.load(tmp_path / "out.npz") as out:
-        for n in (1, 7, 256):
-            np.testing.assert_allclose(out[f"codes_{n}"], codes[:n], atol=1e-5)
-            log_variance = np.log(posterior.variance()[:n])
-            np.testing.assert_allclose(out[f"log_variance_{n}"], log_variance, atol=1e-5)
-            np.testing.assert_allclose(out[f"decoded_{n}"], decoded[:n], atol=1e-5)
-            np.testing.assert_allclose(out[f"reconstructed_{n}"], decoded[:n], atol=1e-5)
+        for n in (1, 7, 256, 10_000):
+            expected = {
+                "codes": codes,
+                "log_variance": np.log(posterior.variance()),
+                "decoded": decoded,
+                "reconstructed": decoded,
+            }
+            for name, array in expected.items():
+                repeated = np.resize(array, (n, *array.shape[1:]))
+                np.testing.assert_allclose(out[f"{name}_{n}"], repeated, atol=1e-5)
 
 
 def test_signatures(folder):
