@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 
 from sparsevae.choices import check_choice
 from sparsevae.metrics.boosted_trees import boost
-from sparsevae.metrics.dci import ESTIMATORS
+from sparsevae.metrics.dci import ESTIMATORS, tree_features
 from sparsevae.metrics.validation import check_split
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -35,17 +35,12 @@ def _logistic(codes, labels, test_codes, seed):
 
 def _trees(estimator):
     def predict(codes, labels, test_codes, seed):
-        features, test_features = _features(codes), _features(test_codes)
+        features, test_features = tree_features(codes), tree_features(test_codes)
         rng = np.random.default_rng(seed)
         found = boost(ESTIMATORS[estimator](features), labels, test_features, rng)
         return found.train_labels, found.test_labels
 
     return predict
-
-
-def _features(codes):
-    """Codes as the trees want them: `(latent_dim, n)`, float32."""
-    return np.ascontiguousarray(codes.T, np.float32)
 
 
 PREDICTORS: dict[str, Predictor] = {
@@ -187,7 +182,7 @@ def without_best_latents(
         )
     left = np.arange(codes.shape[1])
     for _ in range(n_removed):
-        features = _features(codes[:, left])
+        features = tree_features(codes[:, left])
         if len(np.unique(labels)) == 1 or not np.ptp(features, axis=1).any():
             left = left[1:]  # nothing is important
             continue

@@ -71,18 +71,15 @@ class App:
 
     async def predict(self, request: Request) -> Response:
         """`POST /v1/models/NAME:predict`."""
-        self._check_model(request)
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind not in JSON + BINARY:
-            types = " or ".join(("application/json", *BINARY))
-            raise Refused(415, f"Content-Type must be {types}. Received: {kind[:80]}")
+        refusal = self._other_model(request) or _other_type(kind) or self.admission.full()
+        if refusal:
+            await read_body(request, self.limits, self.admission, refusal)
         with self.admission:
             body = await read_body(request, self.limits, self.admission)
             try:
                 answer = self._predict_binary if kind in BINARY else self._predict_json
                 return await answer(request, body)
-            except ValueError as error:
-                raise Refused(400, str(error)) from error
             finally:
                 self.admission.release(len(body))
 
@@ -102,9 +99,13 @@ class App:
         return Response(to_npy(outputs["codes"]), media_type="application/x-npy")
 
     async def _parsed(self, parse, body, *args):
-        if len(body) < _LARGE:
-            return parse(body, *args)
-        return await asyncio.get_running_loop().run_in_executor(self._parse, parse, body, *args)
+        try:
+            if len(body) < _LARGE:
+                return parse(body, *args)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._parse, parse, body, *args)
+        except ValueError as error:
+            raise Refused(400, str(error)) from error
 
     async def _batched(self, signature, array):
         self.measures.images.inc(len(array))
@@ -137,13 +138,25 @@ class App:
         return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
     def _check_model(self, request):
+        if refusal := self._other_model(request):
+            raise refusal
+
+    def _other_model(self, request):
         name, version = request.path_params["name"], request.path_params.get("version", "1")
-        if (name, version) != (self.contract.name, contracts.VERSION):
-            raise Refused(
-                404,
-                f"Servable not found. This server has {self.contract.name!r}, version "
-                f"{contracts.VERSION}. Received: {name[:80]!r}, version {version[:80]!r}",
-            )
+        if (name, version) == (self.contract.name, contracts.VERSION):
+            return None
+        return Refused(
+            404,
+            f"Servable not found. This server has {self.contract.name!r}, version "
+            f"{contracts.VERSION}. Received: {name[:80]!r}, version {version[:80]!r}",
+        )
+
+
+def _other_type(kind):
+    if kind in JSON + BINARY:
+        return None
+    types = " or ".join(("application/json", *BINARY))
+    return Refused(415, f"Content-Type must be {types}. Received: {kind[:80]}")
 
 
 def build_app(model: Model, name: str, limits: Limits | None = None) -> Starlette:

@@ -12,7 +12,9 @@ NPY = b"\x93NUMPY"
 _MAX_HEADER = 512  # of an npy file, in characters; the parser is given no deep nesting
 
 
-async def read_body(request, limits: Limits, admission: Admission) -> bytearray:
+async def read_body(
+    request, limits: Limits, admission: Admission, refusal: Refused | None = None
+) -> bytearray:
     """The body of a request, its bytes held in `admission`.
 
     A body that is refused is still read to its end, and thrown away: a client that is cut off
@@ -22,18 +24,20 @@ async def read_body(request, limits: Limits, admission: Admission) -> bytearray:
         request: Starlette request.
         limits: Bounds.
         admission: Holds the bytes; the caller releases `len(body)`.
+        refusal: Why the request is refused whatever its body is.
 
     Raises:
-        Refused: 413 for a large body, 503 if bodies fill the memory, 408 for a slow one.
+        Refused: `refusal`, 413 for a large body, 503 if bodies fill the memory, 408 for a slow one.
     """
     body = bytearray()
     headers = request.headers
     try:
         async with asyncio.timeout(limits.timeout):
             announced = int(headers.get("content-length") or 0)  # uvicorn lets digits pass only
-            refusal = _too_large(announced, limits) if announced > limits.max_body else None
+            if refusal is None and announced > limits.max_body:
+                refusal = _too_large(announced, limits)
             if refusal and headers.get("expect", "").lower() == "100-continue":
-                refusal.headers = {"Connection": "close"}  # the client waits before it sends
+                refusal.headers |= {"Connection": "close"}  # the client waits before it sends
                 raise refusal
             async for chunk in request.stream():
                 if refusal is None:

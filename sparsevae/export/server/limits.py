@@ -14,7 +14,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None):
         super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers
+        self.status, self.message, self.headers = status, message, headers or {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +52,13 @@ class Admission:
         self.n_requests = 0
         self.n_bytes = 0
 
+    def full(self) -> Refused | None:
+        """Why no other request can be let in, if so."""
+        if self.n_requests < self._limits.max_requests:
+            return None
+        return busy(f"{self.n_requests} requests are being served")
+
     def __enter__(self):
-        if self.n_requests >= self._limits.max_requests:
-            raise busy(f"{self.n_requests} requests are being served")
         self.n_requests += 1
         return self
 

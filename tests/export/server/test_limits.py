@@ -51,6 +51,26 @@ def test_a_client_that_closes_after_its_body_still_reads_the_answer(run_server, 
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("/v1/models/other:predict", "application/octet-stream", 404),
+        ("/v1/models/small:predict", "image/png", 415),
+        ("/v1/models/small:predict", "application/octet-stream", 503),
+    ],
+)
+def test_so_does_one_that_is_refused_for_another_reason(run_server, held, path, kind, status):
+    with run_server(held) as (port, app):
+        if status == 503:
+            app.state.handlers.admission.n_requests = 256
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        headers = {"Content-Type": kind, "Connection": "close"}
+        connection.request("POST", path, bytes(20_000_000), headers)
+        answer = connection.getresponse()
+        assert answer.status == status and set(json.loads(answer.read())) == {"error"}
+        connection.close()
+
+
 def test_a_client_that_asks_first_need_not_send(run_server, held):
     with (
         run_server(held, Limits(max_body=1_000)) as (port, _),
