@@ -11,6 +11,7 @@ from sparsevae import metrics, records
 from sparsevae.choices import check_choice
 from sparsevae.data import GroundTruthData
 from sparsevae.metrics.downstream import PREDICTORS, predict
+from sparsevae.metrics.validation import check_count
 from sparsevae.study.scoring import encoder_and_data
 
 TASKS = ("labels", "reduced", "strong", "fairness")
@@ -75,9 +76,13 @@ def downstream_tasks(
     ):
         for name in names:
             check_choice(argument, name, choices)
-    for argument, count in (("sizes", min(sizes)), ("n_test", n_test), ("n_shifts", n_shifts)):
-        if count < 2 - (argument == "n_shifts"):
-            raise ValueError(f"`{argument}` is too small. Received: {count!r}")
+    check_count("sizes", min(sizes), minimum=2)
+    for argument, count in (
+        ("n_test", n_test),
+        ("n_shifts", n_shifts),
+        ("n_per_value", n_per_value),
+    ):
+        check_count(argument, count, minimum=1)
     encode, data = encoder_and_data(folder)
     draw = _Draw(encode, data, max(sizes), n_test, seed)
     n_factors = len(data.factor_sizes)

@@ -117,9 +117,10 @@ def test_summary_and_files(tmp_path):
     [
         ({"tasks": ["label"]}, "Did you mean 'labels'"),
         ({"predictors": ["gb"]}, "Did you mean 'gbt'"),
-        ({"sizes": [10, 1]}, "`sizes` is too small"),
-        ({"n_test": 0}, "`n_test` is too small"),
-        ({"n_shifts": 0}, "`n_shifts` is too small"),
+        ({"sizes": [10, 1]}, "`sizes` must be an integer of at least 2"),
+        ({"n_test": 0}, "`n_test` must be an integer of at least 1"),
+        ({"n_shifts": 0}, "`n_shifts` must be an integer of at least 1"),
+        ({"n_per_value": 0}, "`n_per_value` must be an integer of at least 1"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_loaded(change, message, tmp_path):
