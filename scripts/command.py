@@ -13,14 +13,16 @@ def main(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         sys.exit(130)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         print(f"\nError: {error}", file=sys.stderr)
         sys.exit(1)
 
 
 @contextlib.contextmanager
-def quiet_tensorflow() -> Iterator[None]:
+def quiet_tensorflow(probability: bool = True) -> Iterator[None]:
     """Imports TensorFlow and finds its devices without the ten lines it prints about itself.
+
+    With `probability` also TensorFlow Probability, which training needs and exports do not.
 
     They are written by C++ before TensorFlow's own log settings count, so stderr is turned off
     while it starts. Python's errors still come through: they are raised, not printed.
@@ -32,9 +34,11 @@ def quiet_tensorflow() -> Iterator[None]:
         os.dup2(nowhere.fileno(), 2)
     try:
         import tensorflow as tf
-        import tensorflow_probability as tfp
 
-        tfp.distributions  # noqa: B018  lazy: loads here
+        if probability:
+            import tensorflow_probability as tfp
+
+            tfp.distributions  # noqa: B018  lazy: loads here
         tf.config.list_physical_devices()
         yield
     finally:

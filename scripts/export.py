@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import tyro
 from command import main, quiet_tensorflow
@@ -15,6 +16,10 @@ class Arguments:
     """Run folder."""
     to: tyro.conf.Positional[Path]
     """Folder to write; whole or not there at all."""
+    formats: tuple[Literal["onnx", "litert", "openvino"], ...] = ()
+    """Formats beside the SavedModel; each needs the extra of its name."""
+    license: str | None = None
+    """Of the weights, for the card: such as Apache-2.0."""
     overwrite: bool = False
     """Replace the folder if it exists."""
 
@@ -25,8 +30,14 @@ def export() -> None:
     with quiet_tensorflow():  # only once the arguments are right
         from sparsevae.study.scoring import export_run
 
-    folder = export_run(arguments.run, arguments.to, arguments.overwrite)
-    print(f"Encoder: {folder} (sv.export.load, or any TensorFlow: see card.json)")
+    folder = export_run(
+        arguments.run,
+        arguments.to,
+        formats=arguments.formats,
+        license=arguments.license,
+        overwrite=arguments.overwrite,
+    )
+    print(f"Encoder: {folder} (sv.export.load, or any TensorFlow: see its README.md)")
 
 
 if __name__ == "__main__":

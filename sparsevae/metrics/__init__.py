@@ -10,6 +10,7 @@ from sparsevae.metrics.activity import active_latents
 from sparsevae.metrics.beta_vae import beta_vae_from_pairs, beta_vae_score
 from sparsevae.metrics.dci import dci, dci_from_importance
 from sparsevae.metrics.dci_es import dci_es
+from sparsevae.metrics.downstream import downstream, unfairness, without_best_latents
 from sparsevae.metrics.evaluation import evaluate
 from sparsevae.metrics.explicitness import explicitness
 from sparsevae.metrics.factor_vae import factor_vae_from_batches, factor_vae_score
@@ -36,6 +37,7 @@ __all__ = [
     "dci_es",
     "dci_from_importance",
     "dcimig",
+    "downstream",
     "evaluate",
     "explicitness",
     "factor_vae_from_batches",
@@ -55,5 +57,7 @@ __all__ = [
     "sap",
     "sap_matrix",
     "udr",
+    "unfairness",
     "unified_scores",
+    "without_best_latents",
 ]

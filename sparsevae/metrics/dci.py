@@ -104,7 +104,7 @@ def dci(
     codes, factors, test_codes, test_factors = check_split(codes, factors, test_codes, test_factors)
     importance = np.zeros((codes.shape[1], factors.shape[1]))
     varied = np.flatnonzero(varying_factors(factors))
-    features, test_features = _features(codes), _features(test_codes)
+    features, test_features = tree_features(codes), tree_features(test_codes)
     alive = np.ptp(features, axis=1) > 0
     alive |= ~alive.any()  # constant latents alone split nothing, and the trees guess
     finder = ESTIMATORS[estimator](features[alive])
@@ -143,8 +143,12 @@ def _accuracy(labels, factors):
     return float(np.mean(np.stack(labels, axis=1) == factors))
 
 
-def _features(codes):
-    """Codes as the trees want them: `(latent_dim, n)`, float32."""
+def tree_features(codes):
+    """Codes as the trees want them: `(latent_dim, n)`, float32.
+
+    Raises:
+        ValueError: if a value overflows float32.
+    """
     largest = np.finfo(np.float32).max
     if np.abs(codes).max() > largest:
         raise ValueError(

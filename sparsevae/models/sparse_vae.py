@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from sparsevae import objectives
-from sparsevae.models.images import check_images, check_spec, check_values, to_float
+from sparsevae.data.images import check_images, check_spec, check_values
+from sparsevae.models.images import to_float
 from sparsevae.models.tracking import ActiveLatents, GateLogs
 from sparsevae.sparsity import gated_layers, layer_densities, share_of_links
 

@@ -1,11 +1,12 @@
 """The record of one run, and many of them as one table."""
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from sparsevae.records.files import read_json, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE_NAME = "record.json"
 
@@ -57,7 +58,7 @@ def is_complete(folder: str | Path) -> bool:
     return Path(folder, FILE_NAME).is_file()
 
 
-def read_records(parent: str | Path) -> pd.DataFrame:
+def read_records(parent: str | Path) -> "pd.DataFrame":
     """Table of the complete runs directly under a folder; runs without a record are left out.
 
     Args:
@@ -72,6 +73,8 @@ def read_records(parent: str | Path) -> pd.DataFrame:
         FileNotFoundError: if `parent` is not a folder.
         ValueError: if a record is damaged, or two of its entries get the same column.
     """
+    import pandas as pd  # half a second, and those who read JSON do not need it
+
     parent = Path(parent)
     if not parent.is_dir():
         raise FileNotFoundError(f"`parent` must be a folder of runs. Received: {parent}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from sparsevae import export, metrics, records
+from sparsevae.data import ImageData
 from sparsevae.models import SparseVAE
 from sparsevae.study.conditions import load_data
 from sparsevae.study.settings import RunSettings
@@ -38,24 +39,35 @@ def score(
             that is too small.
     """
     folder = Path(folder)
-    encode, record = _encoder(folder)
-    data = load_data(RunSettings(**record["settings"]), record["data_source"])
+    encode, data = encoder_and_data(folder)
     scores = metrics.evaluate(encode, data, metrics=names, seed=seed, **options)
     records.write_json(folder / "scores.json", scores)
     return scores
 
 
-def _encoder(folder) -> tuple[Callable, dict]:
+def encoder_and_data(folder: str | Path) -> tuple[Callable, ImageData]:
+    """Callable from images to codes, and the data set that the model was trained on.
+
+    Args:
+        folder: `runs/NAME` or `saved_models/NAME`.
+
+    Raises:
+        FileNotFoundError: if the folder is neither.
+        ValueError: if an export is damaged, or its card does not say which data it was.
+    """
+    folder = Path(folder)
     if (folder / "card.json").exists():
         encoder = export.load(folder)
-        if "settings" not in encoder.card:
+        encode, record = encoder.encode, encoder.card
+        if not {"settings", "data_source"} <= record.keys():
             raise ValueError(f"{folder}/card.json does not say which data the model was trained on")
-        return encoder.encode, encoder.card
-    vae, record = load_run(folder)
-    return vae.codes, record
+    else:
+        vae, record = load_run(folder)
+        encode = vae.codes
+    return encode, load_data(RunSettings(**record["settings"]), record["data_source"])
 
 
-def export_run(run: str | Path, to: str | Path, overwrite: bool = False) -> Path:
-    """Exports the model of a complete run; see `export.save`."""
+def export_run(run: str | Path, to: str | Path, **options) -> Path:
+    """Exports the model of a complete run; `options` as of `export.save`."""
     vae, record = load_run(run)
-    return export.save(vae, to, record=record, overwrite=overwrite)
+    return export.save(vae, to, record=record, **options)

@@ -258,6 +258,7 @@ def test_every_public_score_is_tested_here_or_by_name():
         *("unified_scores", "precision_curve", "merge_thresholds"),
         *("factor_vae_from_batches", "factor_vae_score"),
         *("beta_vae_from_pairs", "beta_vae_score"),
+        *("downstream", "unfairness", "without_best_latents"),
     }
     here = {score.__name__ for score in (*PAIR, *SPLIT, *ALONE)}
     assert here | elsewhere == set(metrics.__all__)

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sparsevae import export, records
 
@@ -85,7 +86,22 @@ def test_export_then_evaluate(script, finished, tmp_path):
             assert score == pytest.approx(record["scores"][name], abs=1e-3)
     code, _, err = script("export.py", folder, to)
     assert_one_line(code, err, "overwrite")
-    assert script("export.py", folder, to, "--overwrite")[0] == 0
+    code, out, _ = script("export.py", folder, to, "--overwrite", "--license", "MIT")
+    assert code == 0 and export.load(to).card["license"] == "MIT"
+
+
+def test_encode_writes_a_table(script, finished, tmp_path):
+    exported = tmp_path / "tiny"
+    assert script("export.py", finished[0], exported)[0] == 0
+    (tmp_path / "images").mkdir()
+    for name in ("b.png", "a.png"):
+        Image.new("L", (16, 16)).save(tmp_path / "images" / name)
+    out = tmp_path / "codes.csv"
+    code, text, _ = script("encode.py", tmp_path / "images", "--model", exported, "--out", out)
+    assert code == 0 and f"2 images, 3 latents: {out}" in text
+    assert [line[:5] for line in out.read_text().splitlines()[1:]] == ["a.png", "b.png"]
+    code, _, err = script("encode.py", tmp_path / "none", "--model", exported, "--out", out)
+    assert_one_line(code, err, "`folder` must be a folder of images")
 
 
 def test_an_unknown_metric_ends_in_one_line(script, finished):

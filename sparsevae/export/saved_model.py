@@ -1,17 +1,17 @@
 """From a trained model to a folder that TensorFlow alone can serve."""
 
-import hashlib
 import math
-import os
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 
 import tensorflow as tf
 
 from sparsevae import records, sparsity
+from sparsevae.export.card import readme
+from sparsevae.export.folder import CARD, FORMAT_VERSION, seal
+from sparsevae.export.formats import check_formats, export_formats
 from sparsevae.models import SparseVAE
-
-FORMAT_VERSION = 1
 
 
 def save(
@@ -19,18 +19,26 @@ def save(
     folder: str | Path,
     *,
     record: dict | None = None,
+    formats: Collection[str] = (),
+    license: str | None = None,
+    compact: bool = False,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a SavedModel, `model.keras` and `card.json`; the folder is whole or not there at all.
+    """Writes a SavedModel, `model.keras` and a card; the folder is whole or not there at all.
 
     Gates are fixed at the test rule and folded into plain kernels. Signatures, for any batch size:
     `encode` (also `serving_default`): `images` float32 in [0, 1] to `codes` and `log_variance`,
-    both `(n, latent_dim)`; `decode`: `codes` to `images`; `reconstruct`: `images` to `images`.
+    both `(n, latent_dim)`; `encode_png`: the same from `png`, strings that hold PNG files;
+    `decode`: `codes` to `images`; `reconstruct`: `images` to `images`. What the folder holds, and
+    that later versions load it: see `export.folder`.
 
     Args:
         vae: Trained model, with gates or without.
         folder: Where to; `saved_models/NAME` by custom.
         record: What the card says of data, settings and scores: the record of a run.
+        formats: Formats of the encoder beside the SavedModel: "onnx", "litert", "openvino".
+        license: Of the weights, such as "Apache-2.0"; None is stated as such.
+        compact: Whether channels without open links are removed; not yet possible.
         overwrite: Whether an existing folder is replaced.
 
     Returns:
@@ -38,16 +46,33 @@ def save(
 
     Raises:
         FileExistsError: if the folder exists and `overwrite` is false.
+        ImportError: if the packages of a format are not installed, naming the extra.
+        NotImplementedError: for `compact=True`.
         OSError: if the disk is full.
+        RuntimeError: if a format gives other codes than the SavedModel.
+        ValueError: for an unknown format.
     """
+    if compact:
+        raise NotImplementedError(
+            "`compact` must be False: this version exports closed links as zeros and cannot "
+            "remove channels yet. Received: compact=True"
+        )
+    check_formats(formats)
+    folder = Path(folder)
     stock = _stock_twin(vae)
     with records.atomic_folder(folder, overwrite=overwrite) as temporary:
         tf.saved_model.save(
             module := _Servable(stock), str(temporary), signatures=module.signatures()
         )
         stock.save(temporary / "model.keras")
-        records.write_json(temporary / "card.json", _card(vae, stock, temporary, record or {}))
-    return Path(folder)
+        card = _card(vae, stock, record or {}, license)
+        card["formats"] = export_formats(stock.encoder, formats, temporary)
+        files = [path for path in temporary.rglob("*") if path.is_file()]
+        card["n_bytes"] = sum(path.stat().st_size for path in files)
+        records.write_json(temporary / CARD, card)
+        (temporary / "README.md").write_text(readme(card, folder.name), encoding="utf-8")
+        seal(temporary)
+    return folder
 
 
 def _stock_twin(vae):
@@ -63,38 +88,56 @@ def _stock_twin(vae):
 
 
 class _Servable(tf.Module):
+    """The graphs of a SavedModel; holds the variables only, so that nothing is stored twice."""
+
     def __init__(self, vae):
         super().__init__()
         self._variables = [v.value for v in vae.encoder.variables + vae.decoder.variables]
-        self._vae = vae
+        self._vae = lambda: vae  # out of sight of TensorFlow, which would track a model
 
     def signatures(self):
-        images = tf.TensorSpec((None, *self._vae.image_shape), tf.float32, name="images")
-        codes = tf.TensorSpec((None, self._vae.latent_dim), tf.float32, name="codes")
+        height_width_channels = self._vae().image_shape
+        images = tf.TensorSpec((None, *height_width_channels), tf.float32, name="images")
+        codes = tf.TensorSpec((None, self._vae().latent_dim), tf.float32, name="codes")
+        png = tf.TensorSpec((None,), tf.string, name="png")
         encode = tf.function(self._encode, input_signature=[images])
-        return {
+        signatures = {
             "serving_default": encode,
             "encode": encode,
             "decode": tf.function(self._decode, input_signature=[codes]),
             "reconstruct": tf.function(self._reconstruct, input_signature=[images]),
         }
+        if height_width_channels[-1] in (1, 3):
+            signatures["encode_png"] = tf.function(self._encode_png, input_signature=[png])
+        return signatures
 
     def _encode(self, images):
-        z_mean, z_log_var = self._vae.encoder(images, training=False)
+        z_mean, z_log_var = self._vae().encoder(images, training=False)
         return {"codes": z_mean, "log_variance": z_log_var}
 
+    def _encode_png(self, png):
+        shape = self._vae().image_shape
+
+        def decode(file):
+            return tf.ensure_shape(tf.io.decode_png(file, channels=shape[-1]), shape)
+
+        spec = tf.TensorSpec(shape, tf.uint8)
+        images = tf.map_fn(decode, png, fn_output_signature=spec)
+        return self._encode(tf.cast(images, tf.float32) * (1 / 255))
+
     def _decode(self, codes):
-        decoded = self._vae.decoder(codes, training=False)
-        return {"images": self._vae.likelihood(decoded).mean()}
+        decoded = self._vae().decoder(codes, training=False)
+        return {"images": self._vae().likelihood(decoded).mean()}
 
     def _reconstruct(self, images):
         return self._decode(self._encode(images)["codes"])
 
 
-def _card(vae, stock, folder, record):
+def _card(vae, stock, record, license):
     named = ("settings", "data_source", "step", "elbo", "scores", "active_latents")
     return {
         "format_version": FORMAT_VERSION,
+        "license": license,
         "input": {
             "name": "images",
             "shape": [None, *vae.image_shape],
@@ -107,18 +150,5 @@ def _card(vae, stock, folder, record):
         "densities": {k: float(v) for k, v in sparsity.layer_densities(vae).items()},
         "n_gates": sum(math.prod(layer.gate.mask_shape) for layer in vae.gated_layers),
         "n_parameters": stock.count_params(),
-        "n_bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-        "sha256": _digests(folder),
         "versions": {name: metadata.version(name) for name in ("sparsevae", "keras", "tensorflow")},
     }
-
-
-def _digests(folder):
-    """SHA-256 of every file, by path inside the folder."""
-    found = {}
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root) / name
-            relative = path.relative_to(folder).as_posix()
-            found[relative] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return dict(sorted(found.items()))

@@ -1,0 +1,118 @@
+"""The folder of an export: its format, its seal, and what later versions promise.
+
+Format 1 holds `card.json`, `README.md` (the card for people), `saved_model.pb` with `variables/`,
+`model.keras`, a file or two for each extra format, and `SHA256SUMS`, which names every other file
+and is what `sha256sum --check SHA256SUMS` reads.
+
+The promise: every later version of this package loads every folder of format 1 or above that an
+earlier one wrote, with codes that agree within 1e-5. The signatures, and the entries of the card
+that format 1 has, keep their names and meaning; files and entries may be added to it. What an
+older version could not read gets a new number, and a folder of a number that a version does not
+know is refused. `tests/export/v1` is a folder of format 1 that the tests of all versions load.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from sparsevae.records import read_json
+
+FORMAT_VERSION = 1
+CARD = "card.json"
+SUMS = "SHA256SUMS"
+UNSEALED = ("scores.json",)  # scripts/evaluate.py writes it into a finished folder
+
+
+def seal(folder: Path) -> None:
+    """Writes `SHA256SUMS` of every file in a folder."""
+    lines = [f"{digest}  {name}\n" for name, digest in digests(folder).items()]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def read_card(folder: str | Path) -> dict:
+    """The card of an export, after every file was compared with its checksum.
+
+    Raises:
+        FileNotFoundError: if the folder is not an export, or a file of it is missing.
+        ValueError: if a file was changed or added, or the format is newer than this version knows.
+    """
+    folder = Path(folder)
+    for name in (CARD, SUMS):
+        _check_present(folder, name)
+    card = read_json(folder / CARD)
+    version = card.get("format_version") if isinstance(card, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(
+            f"{folder}/{CARD} must say format_version, an integer of at least 1. "
+            f"Received: {version!r}"
+        )
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{folder} has format {version}; this version of sparsevae reads up to "
+            f"{FORMAT_VERSION}. Update sparsevae"
+        )
+    _check_seal(folder)
+    _check_card(folder, card)
+    return card
+
+
+def _check_present(folder, name):
+    if not (folder / name).is_file():
+        raise FileNotFoundError(
+            f"{folder} is not an exported model: {name} is missing. "
+            "Exports are made by sparsevae.export.save or scripts/export.py"
+        )
+
+
+def _check_seal(folder):
+    expected = _read_sums(folder)
+    for name in expected:
+        _check_present(folder, name)
+    found = digests(folder)
+    if changed := [name for name, digest in expected.items() if found.get(name) != digest]:
+        raise ValueError(
+            f"{folder} is damaged: {', '.join(changed)} changed after the export. "
+            "Export the model again, or copy the folder anew"
+        )
+    if added := sorted(found.keys() - expected.keys() - set(UNSEALED)):
+        raise ValueError(f"{folder} holds files that are not of the export: {', '.join(added)}")
+
+
+def _read_sums(folder):
+    expected = {}
+    for line in (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines():
+        match = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)
+        if not match:
+            raise ValueError(f"{folder}/{SUMS} is damaged: {line[:80]!r} is not a checksum line")
+        expected[match[2]] = match[1]
+    if CARD not in expected:
+        raise ValueError(f"{folder}/{SUMS} is damaged: it does not name {CARD}")
+    return expected
+
+
+def _check_card(folder, card):
+    """What every reader relies on."""
+    try:
+        shape, codes = card["input"]["shape"], card["output"]["codes"]
+        sizes = [*shape[1:], *codes[1:]]
+        right = len(shape) == 4 and len(codes) == 2 and all(isinstance(n, int) for n in sizes)
+    except (KeyError, TypeError, IndexError):
+        right = False
+    if not right:
+        raise ValueError(
+            f"{folder}/{CARD} must hold input.shape [null, height, width, channels] and "
+            "output.codes [null, latent_dim]. Export the model again"
+        )
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but `SHA256SUMS`, by path inside the folder, sorted."""
+    found = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root) / name
+            if path != folder / SUMS:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[path.relative_to(folder).as_posix()] = digest
+    return dict(sorted(found.items()))

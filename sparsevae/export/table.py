@@ -1,0 +1,51 @@
+"""The codes of a folder of images as a table in a file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sparsevae.choices import check_choice
+from sparsevae.export.encoder import load
+from sparsevae.export.inputs import image_files
+from sparsevae.records import atomic_file
+
+SUFFIXES = (".parquet", ".csv", ".npy")
+
+
+def encode_folder(
+    model: str | Path, images: str | Path, out: str | Path, batch_size: int = 512
+) -> tuple[int, int]:
+    """Encodes every image file of a folder and writes the codes, one row an image.
+
+    Args:
+        model: Folder of `export.save`.
+        images: Folder of image files, searched as by `inputs.image_files`.
+        out: File to write. `.parquet` and `.csv` have the column `file`, the path inside the
+            folder, and one column a latent; `.npy` holds the float32 codes alone, in sorted order.
+        batch_size: Images per call of the model.
+
+    Returns:
+        Number of images, and of latents.
+
+    Raises:
+        FileNotFoundError: if a folder is absent, holds no images or is no export.
+        ValueError: if `out` has another suffix, the export is damaged, or an image does not fit.
+    """
+    out = Path(out)
+    check_choice("out", out.suffix, SUFFIXES)
+    encoder = load(model, batch_size)
+    codes = encoder.encode(images)
+    with atomic_file(out) as temporary:
+        if out.suffix == ".npy":
+            np.save(temporary, codes)
+            return codes.shape
+        import pandas as pd
+
+        table = pd.DataFrame(codes, columns=encoder.get_feature_names_out())
+        names = [path.relative_to(images).as_posix() for path in image_files(images)]
+        table.insert(0, "file", names)
+        if out.suffix == ".csv":
+            table.to_csv(temporary, index=False)
+        else:
+            table.to_parquet(temporary, index=False)
+    return codes.shape
