@@ -57,8 +57,8 @@ class Encoder(TransformerMixin, BaseEstimator):
                 image files of this size, taken in sorted order.
 
         Raises:
-            FileNotFoundError: if the folder is absent or holds no images.
-            ValueError: for another shape, dtype or range.
+            FileNotFoundError: if the folder is absent.
+            ValueError: if it holds no images; for another shape, dtype or range.
         """
         return self.encode(X)
 

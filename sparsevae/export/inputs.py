@@ -24,8 +24,8 @@ def batches(
 
     Raises:
         FileNotFoundError: if the folder is absent.
-        ValueError: if it holds no images; for another shape, dtype or range, at the batch where it is found, or for a
-            dataset without end.
+        ValueError: if it holds no images; for another shape, dtype or range, at the batch where
+            it is found; or for a dataset without end.
     """
     if hasattr(source, "element_spec"):
         return _of_dataset(source, image_shape)

@@ -28,7 +28,8 @@ def encode_folder(
         Number of images, and of latents.
 
     Raises:
-        FileNotFoundError: if a folder is absent, holds no images or is no export.
+        DataFileError: if the folder holds no images.
+        FileNotFoundError: if a folder is absent or is no export.
         ValueError: if `out` has another suffix, the export is damaged, or an image does not fit.
     """
     out = Path(out)

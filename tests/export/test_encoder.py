@@ -16,6 +16,7 @@ from sklearn.utils import estimator_checks
 
 import sparsevae as sv
 from sparsevae import export
+from sparsevae.data import DataFileError
 from sparsevae.export import encoder as encoder_module
 
 LATENT_DIM = 4
@@ -263,7 +264,7 @@ def test_bad_image_files_are_named(encoder, files, kind, message):
 
 
 def test_folders_without_images_are_refused(encoder, tmp_path):
-    with pytest.raises(FileNotFoundError, match="`folder` must hold images"):
+    with pytest.raises(DataFileError, match="holds no images"):
         encoder.transform(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"must be a folder of images.*absent"):
         encoder.transform(tmp_path / "absent")
