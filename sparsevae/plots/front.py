@@ -112,7 +112,7 @@ def _finish(axes, x, y):
         axes.set_xscale("log")
     if x == "density":
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlim(left=0)
+        axes.set_xlim(left=-0.02)
     axes.grid(color="#e0e0e0", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -6,12 +6,14 @@ ever; grid search forgets where it was; several objectives are added up whatever
 """
 
 import itertools
+import warnings
 from collections.abc import Callable
 
 import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine import trial as trials
+from sklearn.exceptions import ConvergenceWarning
 
 from sparsevae import records
 from sparsevae.study.front import chebyshev, normalized
@@ -148,6 +150,12 @@ class RandomOracle(_Mended, oracles.RandomSearchOracle):
 
 class BayesianOracle(_Mended, oracles.BayesianOptimizationOracle):
     """A Gaussian process; of several objectives it sees a new weighting each time (ParEGO)."""
+
+    def populate_space(self, trial_id):
+        with warnings.catch_warnings():
+            # A length scale at the end of its range is no news to anybody who searches.
+            warnings.simplefilter("ignore", category=ConvergenceWarning)
+            return super().populate_space(trial_id)
 
 
 class HyperbandOracle(_Mended, oracles.HyperbandOracle):

@@ -3,15 +3,13 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from processes import start, wait_for
 
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
@@ -21,7 +19,6 @@ from sparsevae.study.gap import FILE_NAME as GAP
 from sparsevae.study.oracles import FILE_NAME as ORACLE
 from sparsevae.study.searches import PICTURE, TABLE
 
-CHILD = Path(__file__).with_name("child.py")
 SIZES = {"data": "tiny", "latent_dim": 3, "n_steps": 20, "batch_size": 8, "metrics": ["mig"]}
 PLAN = {
     "tuner": "random",
@@ -178,18 +175,9 @@ def test_the_tuner_is_kerastuners(whole):
 # As processes
 
 
-def start(runs, *arguments, **environment):
-    command = [sys.executable, str(CHILD), "-", "tune.py", *COMMAND, *map(str, arguments)]
-    command += ["--runs", str(runs), "--saved", str(runs / "saved")]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, text=True, env={**os.environ, **environment})
-
-
-def wait_for(condition, seconds=300):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
+def tune(runs, *arguments, **environment):
+    places = ("--runs", runs, "--saved", runs / "saved")
+    return start("tune.py", *COMMAND, *arguments, *places, **environment)
 
 
 def begun(folder):
@@ -211,13 +199,13 @@ def test_killed_and_restarted_it_goes_on_with_no_trial_lost(tmp_path):
     """From the checkpoint of the trial that was running."""
     folder = prepare(tmp_path)
     sizes = ("--n-trials", 3, "--n-steps", 120, "--workers", 1)
-    with start(tmp_path, *sizes) as process:
+    with tune(tmp_path, *sizes) as process:
         wait_for(lambda: begun(folder))
         run = begun(folder)[0]
         process.kill()
     steps = max(checkpoints(run / "checkpoints"))
     settings = (run / "settings.json").stat().st_mtime_ns
-    with start(tmp_path, *sizes) as process:
+    with tune(tmp_path, *sizes) as process:
         output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors[-2000:]
     assert "The front:" in output and "Exported:" in output and "Δ = 40.00 nats" in output
@@ -237,7 +225,7 @@ def test_a_chief_and_two_workers_one_killed_midway(tmp_path):
 
     def process(tuner_id):
         address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
-        return start(tmp_path, *sizes, KERASTUNER_TUNER_ID=tuner_id, **address)
+        return tune(tmp_path, *sizes, KERASTUNER_TUNER_ID=tuner_id, **address)
 
     with process("chief") as chief, process("tuner0") as victim, process("tuner1") as other:
         wait_for(lambda: begun(folder))
@@ -265,7 +253,7 @@ def test_workers_of_one_machine_killed_one_after_another(tmp_path):
     folder = prepare(tmp_path)
     sizes = ("--n-trials", 6, "--n-steps", 300)
     for kill in ("worker", "worker", "all", ""):
-        with start(tmp_path, *sizes) as process:
+        with tune(tmp_path, *sizes) as process:
             if kill:
                 wait_for(lambda: begun(folder))
                 lock = begun(folder)[0].parent / LOCKS / "seed_0"

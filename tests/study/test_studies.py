@@ -4,31 +4,17 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from processes import SITE, finish, start, wait_for
 
-from sparsevae import records
 from sparsevae.models.checkpoints import checkpoints
-from sparsevae.study import make_study, read_study, run, study_table, sweep
-from sparsevae.study.cell import FAILURE, failure, forget_failures, note_failure, run_cell
-from sparsevae.study.claims import LOCKS, claim
-from sparsevae.study.studies import pick_cores
+from sparsevae.study import read_study, run, study_table, sweep
+from sparsevae.study.claims import LOCKS
 
-CHILD = Path(__file__).with_name("child.py")
-TINY = {
-    "data": "tiny",
-    "where": "decoder",
-    "latent_dim": 3,
-    "n_steps": 12,
-    "checkpoint_every": 4,
-    "batch_size": 8,
-    "metrics": ["mig"],
-}
 FILE = """\
 runs = "RUNS"
 [fixed]
@@ -55,25 +41,6 @@ def study_file(folder, n_steps=12, seeds=(0, 1), strengths=(5.0, 20.0)):
     return path
 
 
-def start(*arguments):
-    command = [sys.executable, str(CHILD), "-", "study.py", *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, text=True)
-
-
-def finish(*arguments):
-    with start(*arguments) as process:
-        output, errors = process.communicate(timeout=3600)
-    return process.returncode, output, errors
-
-
-def wait_for(condition, seconds=300):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
-
-
 def workers_of(pid):
     """Process numbers of the children that hold claims or will."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -96,7 +63,7 @@ def n_complete(folder):
 def whole(tmp_path_factory):
     """A study without a break; its folder, output and table."""
     folder = tmp_path_factory.mktemp("whole")
-    code, output, errors = finish("run", study_file(folder), "--tensorboard")
+    code, output, errors = finish("study.py", "run", study_file(folder), "--tensorboard")
     assert code == 0, errors[-2000:]
     return folder / "price", output, pd.read_parquet(folder / "price" / "table.parquet")
 
@@ -150,13 +117,13 @@ def test_killed_at_the_head_and_at_a_worker(whole, tmp_path):
     """The table is that of the study without a break, and nothing was done twice."""
     path = study_file(tmp_path)
     folder = tmp_path / "price"
-    with start("run", path) as process:
+    with start("study.py", "run", path) as process:
         wait_for(lambda: cells_begun(folder))
         workers = workers_of(process.pid)
         process.kill()
     wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     done = {cell: cell.stat().st_mtime_ns for cell in folder.glob("*/record.json")}
-    with start("run", path) as process:
+    with start("study.py", "run", path) as process:
         wait_for(lambda: workers_of(process.pid))
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=600)
@@ -169,101 +136,17 @@ def test_bad_files_end_in_one_line(tmp_path):
     path = study_file(tmp_path)
     path.write_text(path.read_text().replace("strength", "strenght"))
     for command in ("run", "status", "table"):
-        code, _, errors = finish(command, path)
+        code, _, errors = finish("study.py", command, path)
         lines = [line for line in errors.splitlines() if line.strip()]
         assert code == 1 and len(lines) == 1
         assert f"{path}:12: " in lines[0] and "Did you mean 'strength'?" in lines[0]
 
 
 def test_a_dry_run_probes_and_leaves_nothing(tmp_path):
-    code, output, errors = finish("run", study_file(tmp_path), "--dry-run")
+    code, output, errors = finish("study.py", "run", study_file(tmp_path), "--dry-run")
     assert code == 0, errors[-2000:]
     assert "4 runs; 4 to do" in output and "a probe of 80 steps" in output
     assert not (tmp_path / "price").exists()
-
-
-# One cell at a time, in this process
-
-
-@pytest.fixture
-def study(tmp_path):
-    return make_study(tmp_path / "study", TINY, [{"seed": [0]}])
-
-
-def test_a_cell_that_somebody_else_runs_is_passed_by(study):
-    (settings,) = study.cells
-    with claim(study.folder, settings.name):
-        assert run_cell(study.folder, settings) == "busy"
-    assert [path.name for path in study.folder.iterdir()] == [LOCKS]
-
-
-def test_a_cell_goes_on_from_its_checkpoint(study, monkeypatch):
-    """As after a kill: the last record is missing, training is not done again."""
-    (settings,) = study.cells
-    assert run_cell(study.folder, settings) == "complete"
-    record = records.read_record(study.folder / settings.name)
-    (study.folder / settings.name / "record.json").unlink()
-    monkeypatch.setattr("sparsevae.models.SparseVAE.fit", None)
-    assert run_cell(study.folder, settings) == "complete"
-    assert records.read_record(study.folder / settings.name) == record
-
-
-def test_a_run_that_diverges_has_failed_for_good(tmp_path):
-    diverging = {**TINY, "learning_rate": 1e30, "likelihood": "gaussian"}
-    study = make_study(tmp_path / "study", diverging, [{"seed": [0]}])
-    (settings,) = study.cells
-    assert run_cell(study.folder, settings) == "failed"
-    noted = failure(study.folder / settings.name)
-    assert noted["lasting"] and noted["reason"].startswith("diverged: ")
-    forget_failures(study.folder)
-    assert run_cell(study.folder, settings) == "failed"
-    assert list(study_table(study)["status"]) == ["failed"]
-
-
-def test_a_run_that_fails_otherwise_is_tried_again(study):
-    wrong = make_study(study.folder, {**TINY, "data": "tinny"}, [{"seed": [0]}])
-    (settings,) = wrong.cells
-    assert run_cell(study.folder, settings) == "failed"
-    noted = failure(study.folder / settings.name)
-    assert not noted["lasting"] and "Did you mean 'tiny'" in noted["reason"]
-    forget_failures(study.folder)
-    assert failure(study.folder / settings.name) is None
-    assert not (study.folder / settings.name).exists()
-
-
-def test_a_passing_failure_keeps_what_was_trained(study):
-    cell = study.folder / study.cells[0].name
-    records.write_json(cell / "settings.json", {})
-    note_failure(cell, "No space left", lasting=False)
-    forget_failures(study.folder)
-    assert (cell / "settings.json").exists() and not (cell / FAILURE).exists()
-
-
-def test_failures_are_complained_of_at_the_end(study, monkeypatch):
-    monkeypatch.setattr("sparsevae.study.studies.forget_failures", lambda folder: None)
-    note_failure(study.folder / study.cells[0].name, "No space left", lasting=False)
-    with pytest.raises(RuntimeError, match="1 of 1 runs failed, the last by No space left"):
-        sweep(study, workers=1)
-    assert (study.folder / "table.parquet").exists()
-
-
-def test_workers_are_as_many_as_cores_at_most():
-    cores = pick_cores(None)
-    assert len(cores) >= 1 and pick_cores(1) == cores[:1]
-    for workers in (0, len(cores) + 1, 1.5):
-        with pytest.raises(ValueError, match=f"`workers` must be between 1 and {len(cores)}"):
-            pick_cores(workers)
-
-
-def test_training_in_another_thread_gets_no_signals(study):
-    """As under dask: signals belong to the main thread."""
-    import threading
-
-    outcome = []
-    thread = threading.Thread(target=lambda: outcome.append(run_cell(study.folder, study.cells[0])))
-    thread.start()
-    thread.join()
-    assert outcome == ["complete"]
 
 
 @pytest.mark.slow
@@ -277,7 +160,7 @@ def test_a_hundred_cells_killed_six_times(tmp_path):
         path = study_file(tmp_path / name, **sizes)
         folder = tmp_path / name / "price"
         for kill in range(n_kills):
-            with start("run", path) as process:
+            with start("study.py", "run", path) as process:
                 target = n_complete(folder) + rng.randint(3, 12)
                 wait_for(lambda f=folder, n=target: n_complete(f) >= n, 1200)
                 time.sleep(rng.random() * 3)
@@ -286,7 +169,7 @@ def test_a_hundred_cells_killed_six_times(tmp_path):
                     os.kill(victim, signal.SIGKILL)
                 time.sleep(1)
                 process.kill()
-        code, _, errors = finish("run", path)
+        code, _, errors = finish("study.py", "run", path)
         assert code == 0, errors[-2000:]
         tables.append(pd.read_parquet(folder / "table.parquet"))
         assert n_complete(folder) == 100
@@ -302,10 +185,9 @@ def test_a_lost_dask_worker_loses_nothing(whole, tmp_path):
     path = study_file(tmp_path, n_steps=400)
     folder = tmp_path / "price"
     study = read_study(path)
-    preload = str(CHILD.with_name("site") / "sitecustomize.py")
     workers = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-    with LocalCluster(**workers, preload=[preload], dashboard_address=None) as cluster:
-        command = ("run", path, "--scheduler", cluster.scheduler_address)
+    with LocalCluster(**workers, preload=[str(SITE)], dashboard_address=None) as cluster:
+        command = ("study.py", "run", path, "--scheduler", cluster.scheduler_address)
         with start(*command) as process:
             wait_for(lambda: cells_begun(folder))
             begun = cells_begun(folder)[0].parent

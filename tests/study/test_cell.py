@@ -1,0 +1,100 @@
+"""One cell of a study at a time, in this process."""
+
+import threading
+
+import pytest
+
+from sparsevae import records
+from sparsevae.study import make_study, study_table, sweep
+from sparsevae.study.cell import FAILURE, failure, forget_failures, note_failure, run_cell
+from sparsevae.study.claims import LOCKS, claim
+from sparsevae.study.studies import pick_cores
+
+TINY = {
+    "data": "tiny",
+    "where": "decoder",
+    "latent_dim": 3,
+    "n_steps": 12,
+    "checkpoint_every": 4,
+    "batch_size": 8,
+    "metrics": ["mig"],
+}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return make_study(tmp_path / "study", TINY, [{"seed": [0]}])
+
+
+def test_a_cell_that_somebody_else_runs_is_passed_by(study):
+    (settings,) = study.cells
+    with claim(study.folder, settings.name):
+        assert run_cell(study.folder, settings) == "busy"
+    assert [path.name for path in study.folder.iterdir()] == [LOCKS]
+
+
+def test_a_cell_goes_on_from_its_checkpoint(study, monkeypatch):
+    """As after a kill: the last record is missing, training is not done again."""
+    (settings,) = study.cells
+    assert run_cell(study.folder, settings) == "complete"
+    record = records.read_record(study.folder / settings.name)
+    (study.folder / settings.name / "record.json").unlink()
+    monkeypatch.setattr("sparsevae.models.SparseVAE.fit", None)
+    assert run_cell(study.folder, settings) == "complete"
+    assert records.read_record(study.folder / settings.name) == record
+
+
+def test_a_run_that_diverges_has_failed_for_good(tmp_path):
+    diverging = {**TINY, "learning_rate": 1e30, "likelihood": "gaussian"}
+    study = make_study(tmp_path / "study", diverging, [{"seed": [0]}])
+    (settings,) = study.cells
+    assert run_cell(study.folder, settings) == "failed"
+    noted = failure(study.folder / settings.name)
+    assert noted["lasting"] and noted["reason"].startswith("diverged: ")
+    forget_failures(study.folder)
+    assert run_cell(study.folder, settings) == "failed"
+    assert list(study_table(study)["status"]) == ["failed"]
+
+
+def test_a_run_that_fails_otherwise_is_tried_again(study):
+    wrong = make_study(study.folder, {**TINY, "data": "tinny"}, [{"seed": [0]}])
+    (settings,) = wrong.cells
+    assert run_cell(study.folder, settings) == "failed"
+    noted = failure(study.folder / settings.name)
+    assert not noted["lasting"] and "Did you mean 'tiny'" in noted["reason"]
+    forget_failures(study.folder)
+    assert failure(study.folder / settings.name) is None
+    assert not (study.folder / settings.name).exists()
+
+
+def test_a_passing_failure_keeps_what_was_trained(study):
+    cell = study.folder / study.cells[0].name
+    records.write_json(cell / "settings.json", {})
+    note_failure(cell, "No space left", lasting=False)
+    forget_failures(study.folder)
+    assert (cell / "settings.json").exists() and not (cell / FAILURE).exists()
+
+
+def test_failures_are_complained_of_at_the_end(study, monkeypatch):
+    monkeypatch.setattr("sparsevae.study.studies.forget_failures", lambda folder: None)
+    note_failure(study.folder / study.cells[0].name, "No space left", lasting=False)
+    with pytest.raises(RuntimeError, match="1 of 1 runs failed, the last by No space left"):
+        sweep(study, workers=1)
+    assert (study.folder / "table.parquet").exists()
+
+
+def test_workers_are_as_many_as_cores_at_most():
+    cores = pick_cores(None)
+    assert len(cores) >= 1 and pick_cores(1) == cores[:1]
+    for workers in (0, len(cores) + 1, 1.5):
+        with pytest.raises(ValueError, match=f"`workers` must be between 1 and {len(cores)}"):
+            pick_cores(workers)
+
+
+def test_training_in_another_thread_gets_no_signals(study):
+    """As under dask: signals belong to the main thread."""
+    outcome = []
+    thread = threading.Thread(target=lambda: outcome.append(run_cell(study.folder, study.cells[0])))
+    thread.start()
+    thread.join()
+    assert outcome == ["complete"]
