@@ -56,6 +56,7 @@ def base(arguments) -> RunSettings:
         metrics=list(arguments.metrics),
         batch_size=arguments.batch_size,
         n_steps=arguments.n_steps,
+        checkpoint_every=max(arguments.n_steps // 10, 1),  # the median leaves compilation out
         n_threads=1,
     )
 

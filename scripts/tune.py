@@ -22,6 +22,8 @@ class Arguments(SearchPlan, RunSettings):
     """Trials, instead of the budget's; hyperband finds its own number."""
     n_steps: int | None = None
     """Training steps of a trial, instead of the budget's."""
+    n_threads: int = 1
+    """CPU threads of a process."""
     gate: tyro.conf.Suppress[str] = "hard_concrete"
     where: tyro.conf.Suppress[str] = "both"
     strength: tyro.conf.Suppress[float] = 100.0

@@ -5,6 +5,8 @@ May import every room below. TensorFlow is loaded when a run begins, never by se
 """
 
 import importlib
+import sys
+import types
 
 from sparsevae.study.grid import Study, make_study
 from sparsevae.study.plan import SearchPlan
@@ -12,7 +14,6 @@ from sparsevae.study.settings import RunSettings
 from sparsevae.study.study_file import StudyFileError, read_study
 from sparsevae.study.table import study_table
 
-# Nobody else imports the module `run`, or its name would stand for the module.
 _LAZY = {"run": "run", "sweep": "studies", "search": "searches"}
 
 __all__ = [
@@ -29,7 +30,16 @@ __all__ = [
 
 def __getattr__(name):
     if name in _LAZY:
-        function = getattr(importlib.import_module(f"sparsevae.study.{_LAZY[name]}"), name)
-        globals()[name] = function  # the import has put the module of this name there
-        return function
+        return getattr(importlib.import_module(f"sparsevae.study.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Room(types.ModuleType):
+    """`study.run` is the function, also after an import that binds its module to this name."""
+
+    def __setattr__(self, name, value):
+        is_module = name in _LAZY and isinstance(value, types.ModuleType)
+        super().__setattr__(name, getattr(value, name) if is_module else value)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -81,7 +81,7 @@ class SearchPlan:
         """Settings that all trials share.
 
         The scores that are needed join; there are at least ten checkpoints, at which a trial can
-        be given up; a run has one thread unless the settings say otherwise.
+        be given up.
         """
         unit = settings.steps_per_execution
         tenth = max(settings.n_steps // 10 // unit, 1) * unit
@@ -90,7 +90,6 @@ class SearchPlan:
             settings,
             checkpoint_every=min(settings.checkpoint_every, tenth),
             metrics=score_names([*settings.metrics, *scores]),
-            n_threads=settings.n_threads or 1,
         )
 
 

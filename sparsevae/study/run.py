@@ -77,8 +77,14 @@ def run(
 def _set_up(settings):
     """Process-wide: threads, and TensorFlow's promise of the same result for the same seed."""
     if settings.n_threads:
-        tf.config.threading.set_intra_op_parallelism_threads(settings.n_threads)
-        tf.config.threading.set_inter_op_parallelism_threads(settings.n_threads)
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(settings.n_threads)
+            tf.config.threading.set_inter_op_parallelism_threads(settings.n_threads)
+        except RuntimeError:
+            raise RuntimeError(
+                "`n_threads` can be chosen before a process first uses TensorFlow only. Leave it "
+                f"at 0, or begin in a fresh process. Received: n_threads={settings.n_threads}"
+            ) from None
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(settings.seed)
 

@@ -18,6 +18,7 @@ TINY = {
     "checkpoint_every": 4,
     "batch_size": 8,
     "metrics": ["mig"],
+    "n_threads": 0,  # those of this process are set already
 }
 
 

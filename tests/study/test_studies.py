@@ -1,6 +1,7 @@
 """Studies that are run, killed and gone on with."""
 
 import contextlib
+import dataclasses
 import os
 import random
 import signal
@@ -85,10 +86,10 @@ def test_a_worker_gives_the_numbers_that_a_process_of_its_own_gives(whole, tmp_p
     folder, _, table = whole
     study = read_study(folder.parent / "price.toml")
     last = study.cells[-1]
-    record = run(last, tmp_path)
+    record = run(dataclasses.replace(last, n_threads=0), tmp_path)
     row = table.iloc[-1]
     assert row["run"] == last.name
-    # the number of threads of this process was set by an earlier test
+    # this process has used TensorFlow before: its threads, and so its rounding, are as they are
     assert record["elbo"] == pytest.approx(row["elbo"], rel=1e-4)
     assert record["density"] == pytest.approx(row["density"], abs=0.01)
 

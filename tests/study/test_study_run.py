@@ -1,6 +1,7 @@
 import dataclasses
 import importlib
 import shutil
+import subprocess
 import sys
 
 import keras
@@ -24,6 +25,10 @@ def test_run_stays_a_function():
     """The module of the same name must not take its place."""
     assert sv.study.run is run and callable(sv.study.run)
     assert sys.modules["sparsevae.study.run"].run is run
+    code = (
+        "import sparsevae.study.run; from sparsevae.study import run, sweep, search; run.__code__"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_a_run_leaves_everything_behind(finished):
@@ -149,3 +154,9 @@ def test_l1_baseline_reports_its_cut_and_keeps_its_model(settings, monkeypatch, 
     assert "density" not in record
     assert list(pd.read_csv(tmp_path / "tiny" / "history.csv")["step"]) == [4, 6]
     assert not (tmp_path / "tiny" / "pictures" / "masks.png").exists()
+
+
+def test_threads_can_not_be_chosen_twice(settings, tmp_path):
+    with pytest.raises(RuntimeError, match="`n_threads` can be chosen before"):
+        run(changed(settings, n_threads=7), tmp_path)
+    assert list(tmp_path.iterdir()) == []
