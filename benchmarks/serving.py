@@ -150,7 +150,7 @@ def request(kind: str, images: np.ndarray, name: str) -> bytes:
 
 
 def draw_images(model: Path, n: int) -> np.ndarray:
-    """Images of the model's data set, or black and white squares where that is not there."""
+    """White squares on black, uint8, of the size that the model takes."""
     shape = folders.read_card(model)["input"]["shape"][1:]
     rng = np.random.default_rng(0)
     images = np.zeros((n, *shape), np.uint8)
