@@ -8,9 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, KFold
 
 from sparsevae.choices import check_choice
 from sparsevae.metrics.boosted_trees import boost
@@ -23,6 +20,10 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray
 
 def _logistic(codes, labels, test_codes, seed):
     """Folds whose training part has one label only have no say."""
+    # Loaded only where used: half a second.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, KFold
+
     folds = KFold(min(5, len(codes))).split(codes)
     folds = [(train, test) for train, test in folds if len(np.unique(labels[train])) > 1]
     model = LogisticRegression()
@@ -86,6 +87,8 @@ def _predict(codes, labels, test_codes, predictor, seed):
 @contextlib.contextmanager
 def _without_convergence_warnings():
     """Logistic regression ends after 100 steps, as in the reference."""
+    from sklearn.exceptions import ConvergenceWarning  # as above
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
