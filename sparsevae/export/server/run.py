@@ -133,12 +133,13 @@ def serve(
 def _give_memory_back():
     """Tells glibc to return large buffers to the system at once.
 
-    It stops to do so after the first ones, and memory then grows in steps: measured, 132 to 160 MB
-    in ten minutes of mixed load; with this, 119 to 125 MB, at the same speed.
+    It stops to do so after the first ones, and memory then grows in steps for as long as one
+    looks: by 20 to 30 MB in ten minutes of mixed load. With this it is level after the first
+    minute, but for one step of 5 MB. At 128 kB instead of 1 MB it stays 30 MB lower, and batches take a tenth longer.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
-        mallopt(-3, 2**17)  # M_MMAP_THRESHOLD, which by default rises
+        mallopt(-3, 2**20)  # M_MMAP_THRESHOLD, which by default rises
         mallopt(-8, 2)  # M_ARENA_MAX
