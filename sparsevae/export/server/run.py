@@ -135,7 +135,8 @@ def _give_memory_back():
 
     It stops to do so after the first ones, and memory then grows in steps for as long as one
     looks: by 20 to 30 MB in ten minutes of mixed load. With this it is level after the first
-    minute, but for one step of 5 MB. At 128 kB instead of 1 MB it stays 30 MB lower, and batches take a tenth longer.
+    minute, but for one step of 5 MB. At 128 kB instead of 1 MB it stays 30 MB lower, and batches
+    take a tenth longer.
     """
     if sys.platform != "linux":
         return
