@@ -89,7 +89,7 @@ def collapsed_elbo(
         n_images: Images that the means are taken over, drawn uniformly.
         seed: Of the draw.
     """
-    numbers = np.random.default_rng(seed).integers(len(data), size=n_images)
+    numbers = data.draw(n_images, np.random.default_rng(seed))
     total = squares = 0.0
     for start in range(0, n_images, _BATCH):
         images = data.images(numbers[start : start + _BATCH]).astype(np.float64) / 255

@@ -72,7 +72,7 @@ def measure_udr(folder: Path, settings: RunSettings, n_seeds: int) -> None:
     from sparsevae import objectives
 
     data = load_data(settings)
-    images = data.images(np.random.default_rng(0).integers(len(data), size=_N_IMAGES))
+    images = data.images(data.draw(_N_IMAGES, np.random.default_rng(0)))
     codes, kls = [], []
     for seed in range(n_seeds):
         vae = keras.saving.load_model(folder / f"seed_{seed}" / "model.keras")
