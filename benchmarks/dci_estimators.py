@@ -102,6 +102,7 @@ def measure(make, n: int) -> dict:
 
 
 def main() -> None:
+    """Compares, prints, writes."""
     arguments = tyro.cli(Arguments, description=__doc__)
     result = {"n_samples": arguments.n_samples, "codes": {}}
     if arguments.out.exists():

@@ -130,6 +130,7 @@ def spread(numbers: list[float]) -> dict:
 
 
 def main() -> None:
+    """Measures, prints, writes."""
     arguments = tyro.cli(Arguments, description=__doc__)
     warnings.simplefilter("ignore")
     view = make_view(arguments.n_samples)

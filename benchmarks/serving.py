@@ -318,6 +318,7 @@ def soak(arguments: Arguments) -> dict:
 
 
 def main() -> None:
+    """Measures, prints, writes."""
     arguments = tyro.cli(Arguments, description=__doc__)
     result = records.read_json(arguments.out) if arguments.out.exists() else {}
     if arguments.soak:
