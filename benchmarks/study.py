@@ -1,11 +1,12 @@
 """What searches and studies cost beside the training itself, and what a large study would take.
 
-`python benchmarks/study.py --out benchmarks/results/study.json` measures on this machine:
-(a) a trial of a search, a run and a bare `fit` of the same settings, one after another in one
+`python benchmarks/study.py --out benchmarks/results/study.json` measures on this machine, each in
+interleaved rounds: (a) a trial of a search, a run and a bare `fit` of the same settings, in one
 process; (b) runs an hour of a study with one worker and with one on each core; (c) from the step
 time in (b), the study of Locatello et al. 2019: 12,600 models of 300,000 steps.
 """
 
+import collections
 import dataclasses
 import os
 import statistics
@@ -37,12 +38,11 @@ class Arguments:
     gate: str = "binary"
     metrics: tuple[str, ...] = ("mig", "sap", "dci_fast")
     batch_size: int = 64
-    n_steps: int = 500
+    n_steps: int = 200
     """Steps of a trial and of a run."""
-    n_rounds: int = 3
-    """Trials, runs and bare fits to compare."""
-    n_cells: int = 4
-    """Runs of the study, for each number of workers."""
+    n_rounds: int = 5
+    n_cells: int = 2
+    """Runs of the study in a round, for each number of workers."""
     out: Path = Path("benchmarks/results/study.json")
 
 
@@ -63,64 +63,70 @@ def base(arguments) -> RunSettings:
 
 def overhead(arguments) -> dict[str, list[float]]:
     """Seconds of a bare fit, a run and a trial, by round; all in this process, on one thread."""
-    from sparsevae import data as data_sets
-    from sparsevae.study import run, search
-    from sparsevae.study.run import _set_up, build
+    # Loaded only now: the workers of `rates` begin without TensorFlow in their parent.
+    from sparsevae.study import run
+    from sparsevae.study.conditions import load_data
+    from sparsevae.study.training import build
+    from sparsevae.study.tuner import SparsityTuner
 
     settings = base(arguments)
-    plan = SearchPlan(
-        "random", n_trials=arguments.n_rounds, gates=[settings.gate], betas=[settings.beta],
-        places=[settings.where], learning_rates=(1e-3, 1e-3), stop_hopeless=False,
-    )  # fmt: skip
-    seconds: dict[str, list[float]] = {"fit": [], "run": [], "trial": []}
-    _set_up(settings)
-    data = data_sets.load(settings.data)
-    for number in range(arguments.n_rounds + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            began = time.perf_counter()
-            vae = build(settings, data)
-            batches = data.as_tf_dataset(settings.batch_size, settings.seed)
-            vae.fit(batches, steps_per_epoch=settings.n_steps, verbose=0)
-            fitted = time.perf_counter()
-            run(plan.base(settings), folder)
-            if number:  # the first round finds caches empty
-                seconds["fit"].append(fitted - began)
-                seconds["run"].append(time.perf_counter() - fitted)
+    one = {"gates": [settings.gate], "betas": [settings.beta], "places": [settings.where]}
+    rates = {"learning_rates": (1e-3, 1e-3), "gate_learning_rates": (1.0, 1.0)}
+    data = load_data(settings)
+
+    def fit(folder, number):
+        vae = build(settings, data)
+        batches = data.as_tf_dataset(settings.batch_size, settings.seed)
+        vae.fit(batches, steps_per_epoch=settings.n_steps, verbose=0)
+
+    def whole_run(folder, number):
+        run(dataclasses.replace(settings, name=f"run_{number}"), folder)
+
+    def trial(folder, number):
+        """One more trial of a search that is taken up from its folder."""
+        plan = SearchPlan("random", n_trials=number + 1, stop_hopeless=False, **one, **rates)
+        SparsityTuner(plan.base(settings), plan, Path(folder, settings.name)).search()
+
+    seconds = collections.defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, settings.name)
-        records.write_json(place / GAP, {"collapsed": -200.0, "dense": -100.0})
-        records.write_record(place / "dense", {"elbo": -100.0, "scores": {}})
-        search(settings, plan, runs=folder, saved=Path(folder, "saved"), workers=1)
-        state = records.read_json(place / "oracle.json")
-        times = [
-            path.stat().st_mtime for path in sorted(place.glob("trial_*/seed_0/settings.json"))
-        ]
-        ends = [path.stat().st_mtime for path in sorted(place.glob("trial_*/seed_0/record.json"))]
-        assert len(state["end_order"]) == arguments.n_rounds
-        # from one trial's first file to the next one's, then to the end of the last
-        seconds["trial"] = [b - a for a, b in zip(times, [*times[1:], ends[-1]], strict=True)]
-    return seconds
+        records.write_json(Path(folder, settings.name, GAP), {"collapsed": -200.0, "dense": -100.0})
+        for number in range(arguments.n_rounds + 1):
+            for measured in (whole_run, fit, trial):  # the run sets threads, before the first fit
+                began = time.perf_counter()
+                measured(folder, number)
+                if number:  # the first round finds caches empty
+                    seconds[measured.__name__].append(time.perf_counter() - began)
+    return dict(seconds)
 
 
-def rates(arguments) -> dict[int, dict[str, float]]:
-    """Runs an hour, and cost of a run, by number of workers."""
-    found = {}
-    for workers in sorted({1, len(pick_cores(None))}):
-        with tempfile.TemporaryDirectory() as folder:
-            settings = dataclasses.asdict(base(arguments))
-            fixed = {k: v for k, v in settings.items() if k not in ("name", "seed")}
-            study = make_study(Path(folder, "s"), fixed, [{"seed": list(range(arguments.n_cells))}])
-            began = time.perf_counter()
-            sweep(study, workers)
-            seconds = time.perf_counter() - began
-            cost = measured_cost(study)
-            found[workers] = {
-                "runs_per_hour": 3600 * arguments.n_cells / seconds,
-                "ms_per_step": 1e3 * cost.seconds_per_step,
-                "seconds_besides": cost.seconds_besides,
-                "megabytes": cost.bytes / 1e6,
-            }
-    return found
+def rates(arguments) -> dict[int, list[dict[str, float]]]:
+    """Runs an hour, and cost of a run, by number of workers and round."""
+    found = collections.defaultdict(list)
+    settings = dataclasses.asdict(base(arguments))
+    fixed = {k: v for k, v in settings.items() if k not in ("name", "seed")}
+    for _ in range(arguments.n_rounds):
+        for workers in sorted({1, len(pick_cores(None))}):
+            with tempfile.TemporaryDirectory() as folder:
+                seeds = list(range(arguments.n_cells))
+                study = make_study(Path(folder, "study"), fixed, [{"seed": seeds}])
+                began = time.perf_counter()
+                sweep(study, workers)
+                seconds = time.perf_counter() - began
+                cost = measured_cost(study)
+            found[workers].append(
+                {
+                    "runs_per_hour": 3600 * arguments.n_cells / seconds,
+                    "ms_per_step": 1e3 * cost.seconds_per_step,
+                    "seconds_besides": cost.seconds_besides,
+                    "megabytes": cost.bytes / 1e6,
+                }
+            )
+    return dict(found)
+
+
+def spread(values) -> str:
+    """Least, median and largest."""
+    return f"{min(values):.3g}, {statistics.median(values):.3g}, {max(values):.3g}"
 
 
 def main() -> None:
@@ -128,17 +134,19 @@ def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     by_workers = rates(arguments)
     seconds = overhead(arguments)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    print(
-        f"(a) {arguments.n_steps} steps: " + ", ".join(f"{n} {s:.2f} s" for n, s in medians.items())
-    )
-    for workers, rate in by_workers.items():
+    print(f"(a) {arguments.n_steps} steps, {arguments.n_rounds} rounds; min, median, max")
+    for name, values in seconds.items():
+        beside = spread([v / f for v, f in zip(values, seconds["fit"], strict=True)])
+        print(f"    {name}: {spread(values)} s; beside fit {beside}")
+    costs = {}
+    for workers, rounds in by_workers.items():
+        columns = {k: [one[k] for one in rounds] for k in rounds[0]}
+        costs[workers] = {k: statistics.median(values) for k, values in columns.items()}
         print(
-            f"(b) {workers} workers: {rate['runs_per_hour']:.1f} runs/h, {rate['ms_per_step']:.2f} "
-            f"ms a step, {rate['seconds_besides']:.1f} s besides, {rate['megabytes']:.1f} MB a run"
+            f"(b) {workers} workers: " + "; ".join(f"{k} {spread(v)}" for k, v in columns.items())
         )
-    workers, rate = max(by_workers.items())
-    each = STEPS * rate["ms_per_step"] / 1e3 + rate["seconds_besides"]
+    workers, cost = max(costs.items())
+    each = STEPS * cost["ms_per_step"] / 1e3 + cost["seconds_besides"]
     years = MODELS * each / workers / YEAR
     print(
         f"(c) {MODELS:,} models of {STEPS:,} steps on {workers} cores: {years:.1f} years, "

@@ -37,6 +37,8 @@ class Arguments(SearchPlan, RunSettings):
     """Processes, one core each; all cores by default, 1 stays in one process."""
     patience: float = 60.0
     """Seconds of silence after which a worker on another machine counts as lost."""
+    tensorboard: bool = False
+    """Write curves and hyperparameters for TensorBoard into the search's folder."""
 
     def __post_init__(self):
         """Leaves the checks to the parts, whose errors are one line and not tyro's frame."""
@@ -64,9 +66,8 @@ def tune() -> None:
         from sparsevae.study.summary import search_summary
 
     places = {"runs": arguments.runs, "saved": arguments.saved}
-    result = search(
-        settings, plan, **places, workers=arguments.workers, patience=arguments.patience
-    )
+    how = {name: getattr(arguments, name) for name in ("workers", "patience", "tensorboard")}
+    result = search(settings, plan, **places, **how)
     print(search_summary(result, f"{arguments.runs}/{settings.name}", plan.objectives))
 
 

@@ -14,7 +14,7 @@ from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.image_data import ImageData, MissingFactorsError
 from sparsevae.data.labels import draw_labels
-from sparsevae.data.loading import load
+from sparsevae.data.loading import check_name, load
 from sparsevae.data.mechanisms import BlockMechanisms
 from sparsevae.data.own import from_array
 from sparsevae.data.packed import PackedData
@@ -34,6 +34,7 @@ __all__ = [
     "PackedData",
     "Shapes3D",
     "Toy",
+    "check_name",
     "describe",
     "draw_labels",
     "draw_pairs",

@@ -60,9 +60,28 @@ def load(
         check_choice("source", source, ("auto", possible))
         return load_own(name, factors, image_size=image_size, data_dir=data_dir, verify=verify)
     _refuse(factors=factors, when="the user's own images")
-    if name not in catalog._ENTRIES and Path(name).exists():
-        raise ValueError(f"`name` {name!r} is not a known set. To load the path, write './{name}'")
+    check_name("name", name)
     return catalog.load(name, data_dir, source, image_size=image_size, verify=verify)
+
+
+def check_name(argument: str, name: str | os.PathLike) -> None:
+    """Refuses a name that `load` would, as far as can be said without looking for its files.
+
+    Args:
+        argument: What the name is called where it was given.
+        name: Of a set, of a variant, or a path.
+
+    Raises:
+        ValueError: if the name is no path and unknown.
+    """
+    base = _split(name)[1]
+    if is_own(base):
+        return
+    if base not in catalog._ENTRIES and Path(base).exists():
+        raise ValueError(
+            f"`{argument}` {base!r} is not a known set. To load the path, write './{base}'"
+        )
+    check_choice(argument, base, catalog._ENTRIES)
 
 
 def _split(name: str | os.PathLike) -> tuple[str | None, str | os.PathLike]:

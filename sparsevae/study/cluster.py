@@ -59,7 +59,7 @@ class Cluster:
     def tend(self, states) -> None:
         """Marks the cells that dask has given up as failed."""
         for state in states:
-            name = state.settings.name
+            name = state.name
             if state.status == "waiting" and self.futures[name].status == "error":
                 reason = f"dask gave up: {self.futures[name].exception()}"
                 note_failure(self.study.folder / name, reason, lasting=False)

@@ -49,8 +49,8 @@ def collapse_gap(settings: RunSettings, folder: str | Path) -> Gap:
         RuntimeError: if the dense run fails, or is no better than the collapsed model.
     """
     folder = Path(folder)
-    if (folder / FILE_NAME).exists():
-        return Gap(**records.read_json(folder / FILE_NAME))
+    if gap := known_gap(folder):
+        return gap
     dense = dataclasses.replace(settings, name=DENSE, gate="none", gate_options={})
     run_cell(folder, dense, wait=1.0)
     if noted := failure(folder / DENSE):
@@ -67,6 +67,12 @@ def collapse_gap(settings: RunSettings, folder: str | Path) -> Gap:
         )
     records.write_json(folder / FILE_NAME, dataclasses.asdict(gap))
     return gap
+
+
+def known_gap(folder: str | Path) -> Gap | None:
+    """The gap of a search that has measured it."""
+    path = Path(folder, FILE_NAME)
+    return Gap(**records.read_json(path)) if path.exists() else None
 
 
 def collapsed_elbo(

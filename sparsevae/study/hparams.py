@@ -1,40 +1,55 @@
-"""Settings and results of a study for the HParams page of TensorBoard."""
+"""Settings and results of studies and searches for the HParams page of TensorBoard."""
 
 import math
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 from sparsevae import records
 from sparsevae.study.grid import Study
 from sparsevae.study.table import study_table
 
 FOLDER = "tensorboard"
-_MEASURED = ("elbo", "kl", "density", "active_latents")
+MEASURED = ("elbo", "kl", "density", "active_latents")
 
 
-def write_hparams(study: Study) -> None:
-    """Writes `CELL/tensorboard/hparams` for each complete cell that has none yet."""
+def write_hparams(
+    folder: Path, chosen: Mapping[str, str | float], measured: Mapping[str, float], step: int
+) -> None:
+    """Writes `FOLDER/tensorboard/hparams` for what was run in a folder, unless it is there.
+
+    Args:
+        folder: Of a complete run or trial; its name is shown.
+        chosen: Hyperparameters.
+        measured: Values to compare by; those that are not finite are left out.
+        step: At which they were measured.
+    """
     # Loaded only where used; the protocol buffers are TensorBoard's, TensorFlow trains nothing.
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import summary_v2
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+    place = folder / FOLDER / "hparams"
+    if place.exists():
+        return
+    with records.atomic_folder(place) as temporary:
+        writer = EventFileWriter(str(temporary))
+        now = time.time()
+        begin = summary_v2.hparams_pb(dict(chosen), folder.name)
+        writer.add_event(Event(wall_time=now, step=0, summary=begin))
+        for name, value in measured.items():
+            if math.isfinite(value):
+                summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
+                writer.add_event(Event(wall_time=now, step=int(step), summary=summary))
+        writer.close()
+
+
+def write_study_hparams(study: Study) -> None:
+    """Writes what was varied and measured of each complete cell of a study."""
     table = study_table(study)
-    names = [c for c in table if c in _MEASURED or c.startswith("score_")]
+    names = [c for c in table if c in MEASURED or c.startswith("score_")]
     for row in table[table["status"] == "complete"].to_dict("records"):
-        folder = study.folder / row["run"] / FOLDER / "hparams"
-        if folder.exists():
-            continue
-        with records.atomic_folder(folder) as temporary:
-            writer = EventFileWriter(str(temporary))
-            chosen = {field: row[field] for field in study.varied}
-            now = time.time()
-            writer.add_event(
-                Event(wall_time=now, step=0, summary=summary_v2.hparams_pb(chosen, row["run"]))
-            )
-            for name in names:
-                if math.isfinite(row[name]):
-                    value = Summary.Value(tag=name, simple_value=row[name])
-                    summary = Summary(value=[value])
-                    writer.add_event(Event(wall_time=now, step=int(row["step"]), summary=summary))
-            writer.close()
+        chosen = {field: row[field] for field in study.varied}
+        measured = {name: row[name] for name in names}
+        write_hparams(study.folder / row["run"], chosen, measured, row["step"])

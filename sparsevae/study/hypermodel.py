@@ -1,14 +1,17 @@
 """The search space: KerasTuner's hyperparameters, and the run settings that they stand for."""
 
 import dataclasses
+import inspect
 
 import keras_tuner
 
+from sparsevae import gates
 from sparsevae.study.conditions import load_data
 from sparsevae.study.plan import SearchPlan
 from sparsevae.study.settings import RunSettings
 from sparsevae.study.training import build
 
+MULTIPLIER = "learning_rate_multiplier"  # of gates
 EPOCHS, MAX_EPOCHS = "tuner/epochs", 9  # Hyperband's: trials of a ninth, a third and all steps
 
 
@@ -44,6 +47,8 @@ def run_settings(
 ) -> RunSettings:
     """Settings of one model of a trial; `seed` is added to the base's."""
     values = _values(hp, plan)
+    factor = values.pop("gate_learning_rate")
+    options = {MULTIPLIER: _multiplier(values["gate"]), **base.gate_options}
     n_steps = base.n_steps
     if EPOCHS in hp.values:  # a shorter run has its phases in the same places
         n_steps = max(n_steps * hp.values[EPOCHS] // MAX_EPOCHS, 1)
@@ -51,6 +56,7 @@ def run_settings(
     return dataclasses.replace(
         base,
         **{**values, "strength": _rounded(values["strength"] * gap)},
+        gate_options={**options, MULTIPLIER: _rounded(factor * options[MULTIPLIER])},
         name=f"seed_{seed}",
         n_steps=n_steps,
         checkpoint_every=min(base.checkpoint_every, n_steps),
@@ -66,7 +72,13 @@ def _values(hp, plan):
         "where": _one_of(hp, "where", plan.places),
         "beta": _one_of(hp, "beta", [float(beta) for beta in plan.betas]),
         "learning_rate": _between(hp, "learning_rate", plan.learning_rates),
+        "gate_learning_rate": _between(hp, "gate_learning_rate", plan.gate_learning_rates),
     }
+
+
+def _multiplier(gate):
+    """What a kind of gate learns faster by than other weights, by default."""
+    return inspect.signature(gates.NAMES[gate]).parameters[MULTIPLIER].default
 
 
 def _between(hp, name, limits):

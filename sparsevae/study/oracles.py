@@ -21,7 +21,7 @@ from sparsevae.study.hypermodel import MAX_EPOCHS, space
 from sparsevae.study.plan import SearchPlan, sign
 
 FILE_NAME = "oracle.json"
-_N_POINTS = {"strength": 5, "learning_rate": 3}  # of a grid
+_N_POINTS = {"strength": 5, "learning_rate": 3, "gate_learning_rate": 3}  # of a grid
 
 
 class _Mended:
@@ -111,6 +111,10 @@ class _Mended:
         left = self.ongoing_trials or self._retry_queue or self.tuner_ids
         return self.over_at == [len(self.trials), self.max_trials] and not left
 
+    def planned_epochs(self) -> list[int]:
+        """Length of each trial, of `MAX_EPOCHS`."""
+        return [MAX_EPOCHS] * self.max_trials
+
     # Several objectives
 
     def score_trial(self, trial):
@@ -133,10 +137,13 @@ class _Mended:
 class _Grid(keras_tuner.Oracle):
     """All combinations, in random order; where it stands follows from what has been tried."""
 
+    def combinations(self):
+        """Tuples of values, in the order of the space."""
+        return list(itertools.product(*map(_points, self.hyperparameters.space)))
+
     def populate_space(self, trial_id):
         hps = self.hyperparameters.space
-        axes = [_points(hp) for hp in hps]
-        combinations = list(itertools.product(*axes))
+        combinations = self.combinations()
         for number in np.random.default_rng(self.seed).permutation(len(combinations)):
             values = {hp.name: v for hp, v in zip(hps, combinations[number], strict=True)}
             if not self._duplicate(values):
@@ -165,9 +172,20 @@ class HyperbandOracle(_Mended, oracles.HyperbandOracle):
     whole one and not the beginning of a long one.
     """
 
+    def planned_epochs(self):
+        return [
+            self._get_epochs(bracket, number)
+            for bracket in range(self._get_num_brackets())
+            for number in range(self._get_num_rounds(bracket))
+            for _ in range(self._get_size(bracket, number))
+        ]
+
 
 class GridOracle(_Mended, _Grid):
-    """All combinations of the choices, of 5 strengths and of 3 learning rates."""
+    """All combinations of the choices, of 5 strengths and of 3 learning rates of each kind."""
+
+    def planned_epochs(self):
+        return super().planned_epochs()[: len(self.combinations())]
 
 
 def make_oracle(plan: SearchPlan) -> keras_tuner.Oracle:

@@ -43,6 +43,8 @@ class SearchPlan:
     """Weights of the KL."""
     learning_rates: tuple[float, float] = (3e-4, 3e-3)
     """Least and largest learning rate, searched on a log scale."""
+    gate_learning_rates: tuple[float, float] = (0.3, 3.0)
+    """Least and largest factor on the gates' learning-rate multiplier, which differs by kind."""
     stop_hopeless: bool = True
     """End trials early that have lost all latents, or that half of the others beat."""
     n_best: int = 1
@@ -58,7 +60,7 @@ class SearchPlan:
         _check_listed("objectives", self.objectives)
         for name in self.objectives:
             check_choice("objectives", base_metric(name), (*MEASURED, *SCORES))
-        for field in ("strengths", "learning_rates"):
+        for field in ("strengths", "learning_rates", "gate_learning_rates"):
             low, high = getattr(self, field)
             if not 0 < low <= high < float("inf"):
                 raise ValueError(

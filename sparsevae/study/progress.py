@@ -1,8 +1,9 @@
-"""Where a study stands, read from its folder alone."""
+"""Where a study stands, read from its folder alone; how fast anything of many runs goes on."""
 
 import dataclasses
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,22 +12,26 @@ from sparsevae import records
 from sparsevae.study.cell import failure
 from sparsevae.study.claims import LOCKS, is_claimed
 from sparsevae.study.grid import Study
-from sparsevae.study.settings import RunSettings
+
+ENDED = ("complete", "stopped", "failed")
+STATUSES = ("complete", "running", "waiting", "stopped", "failed")
 
 
 @dataclasses.dataclass(frozen=True)
 class CellState:
-    """One cell now.
+    """One run of a study, or one trial of a search, now.
 
     Attributes:
-        settings: Of the cell.
-        status: "complete", "failed", "running" or "waiting".
-        step: Last step that its history tells of.
-        values: Last row of its history, such as `elbo` and `density`; empty before the first.
-        reason: Why it failed.
+        name: Its folder, and of a trial what was varied.
+        n_steps: Steps from beginning to end, of all its models.
+        status: "complete", "running", "waiting", "stopped" (hopeless) or "failed".
+        step: Steps done.
+        values: What is known, such as `elbo` and `density`; of a run the last row of its history.
+        reason: Why it was stopped or failed.
     """
 
-    settings: RunSettings
+    name: str
+    n_steps: int
     status: str
     step: int = 0
     values: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -34,57 +39,93 @@ class CellState:
 
 
 class Watch:
-    """Looks at a study again and again; what is complete is not read twice."""
+    """Looks at a study or a search again and again.
 
-    def __init__(self, study: Study):
-        self.study = study
-        self._done: dict[str, CellState] = {}
+    Args:
+        name: Of the whole.
+        unit: What it is made of, in the plural.
+        shown: Names of the values that people look at.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        unit: str = "runs",
+        shown: Sequence[str] = ("elbo", "density", "active_latents"),
+    ):
+        self.name, self.unit, self.shown = name, unit, tuple(shown)
+        self._done: dict[str, CellState] = {}  # what has ended is not read twice
         self._began = time.monotonic()
         self._first_steps: int | None = None
+
+    def states(self) -> list[CellState]:
+        """State of all that has begun, and of what waits as far as it is known."""
+        raise NotImplementedError
+
+    def planned(self) -> list[int]:
+        """Steps of each part of the whole."""
+        raise NotImplementedError
+
+    def seconds_left(self, states: list[CellState]) -> float | None:
+        """Time left at the pace of training steps since the first call; None if unknown."""
+        trained = self._gained(states)
+        gone = sum(s.n_steps if s.status in ENDED else s.step for s in states)
+        left = sum(self.planned()) - gone
+        return (time.monotonic() - self._began) * left / trained if trained else None
+
+    def per_hour(self, states: list[CellState]) -> float:
+        """Parts an hour since the first call, unfinished ones counted by their steps."""
+        planned = self.planned()
+        gained = self._gained(states) * len(planned) / sum(planned)
+        return 3600 * gained / max(time.monotonic() - self._began, 1e-9)
+
+    def _gained(self, states):
+        done = sum(state.step for state in states)
+        if self._first_steps is None or done < self._first_steps:  # what it saw has gone
+            self._first_steps, self._began = done, time.monotonic()
+        return done - self._first_steps
+
+
+class StudyWatch(Watch):
+    """Looks at the cells of a study."""
+
+    def __init__(self, study: Study):
+        super().__init__(study.name)
+        self.study = study
 
     def states(self) -> list[CellState]:
         """State of each cell, in run order."""
         begun = _names(self.study.folder) | _names(self.study.folder / LOCKS)
         return [self._done.get(c.name) or self._look(c, begun) for c in self.study.cells]
 
+    def planned(self) -> list[int]:
+        """Steps of each cell."""
+        return [cell.n_steps for cell in self.study.cells]
+
     def _look(self, settings, begun):
-        if settings.name not in begun:  # of thousands most, so these cost no look at the disk
-            return CellState(settings, "waiting")
-        folder = self.study.folder / settings.name
+        name, n_steps = settings.name, settings.n_steps
+        if name not in begun:  # of thousands most, so these cost no look at the disk
+            return CellState(name, n_steps, "waiting")
+        folder = self.study.folder / name
+        values = last_row(folder)
+        step = int(values.get("step", 0))
         if records.is_complete(folder):
-            state = CellState(settings, "complete", settings.n_steps, _last_row(folder))
+            state = CellState(name, n_steps, "complete", n_steps, values)
         elif noted := failure(folder):
-            state = CellState(settings, "failed", 0, _last_row(folder), noted["reason"])
+            state = CellState(name, n_steps, "failed", step, values, noted["reason"])
         else:
-            values = _last_row(folder)
-            status = "running" if is_claimed(self.study.folder, settings.name) else "waiting"
-            return CellState(settings, status, int(values.get("step", 0)), values)
-        self._done[settings.name] = state
+            status = "running" if is_claimed(self.study.folder, name) else "waiting"
+            return CellState(name, n_steps, status, step, values)
+        self._done[name] = state
         return state
-
-    def seconds_left(self, states: list[CellState]) -> float | None:
-        """Time left at the pace of training steps since this object was made; None if unknown."""
-        done = sum(state.step for state in states if state.status != "failed")
-        if self._first_steps is None:
-            self._first_steps = done
-        to_do = [state for state in states if state.status in ("running", "waiting")]
-        left = sum(state.settings.n_steps - state.step for state in to_do)
-        gained = done - self._first_steps
-        return (time.monotonic() - self._began) * left / gained if gained else None
-
-    def per_hour(self, states: list[CellState]) -> float:
-        """Runs an hour since this object was made, parts of runs counted as such."""
-        done = sum(state.step for state in states if state.status != "failed")
-        mean_steps = sum(cell.n_steps for cell in self.study.cells) / len(self.study.cells)
-        gained = (done - (self._first_steps or 0)) / mean_steps
-        return 3600 * gained / max(time.monotonic() - self._began, 1e-9)
 
 
 def _names(folder: Path) -> set[str]:
     return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
-def _last_row(folder: Path) -> dict[str, float]:
+def last_row(folder: Path) -> dict[str, float]:
+    """Last row of the history of a run; empty before the first."""
     path = folder / "history.csv"
     if not path.exists():
         return {}
@@ -94,5 +135,4 @@ def _last_row(folder: Path) -> dict[str, float]:
 
 def counts(states: list[CellState]) -> dict[str, int]:
     """Number of cells of each status."""
-    names = ("complete", "running", "waiting", "failed")
-    return {name: sum(state.status == name for state in states) for name in names}
+    return {name: sum(state.status == name for state in states) for name in STATUSES}

@@ -4,20 +4,20 @@ from sparsevae import records
 from sparsevae.study.display import duration, headline, measured
 from sparsevae.study.estimate import Cost, measured_cost, probed_cost
 from sparsevae.study.grid import Study
-from sparsevae.study.progress import Watch, counts
+from sparsevae.study.progress import StudyWatch, counts
 from sparsevae.study.studies import pick_cores
 from sparsevae.study.table import means, study_table, write_table
 
 
 def status(study: Study) -> str:
     """Counts, then a line for each cell that runs or has failed."""
-    watch = Watch(study)
+    watch = StudyWatch(study)
     states = watch.states()
     lines = [headline(watch, states), f"  in {study.folder}"]
     for state in states:
         if state.status in ("running", "failed"):
-            step = f"step {state.step:,} of {state.settings.n_steps:,}"
-            lines.append(f"  {state.status}: {state.settings.name}: {step}: {measured(state)}")
+            step = f"step {state.step:,} of {state.n_steps:,}"
+            lines.append(f"  {state.status}: {state.name}: {step}: {measured(watch, state)}")
     return "\n".join(lines)
 
 
@@ -40,20 +40,21 @@ def table(study: Study) -> str:
 def estimate(study: Study, workers: int | None = None) -> str:
     """How many runs, how long and how much disk it will take; measures one run if none is there."""
     n_workers = len(pick_cores(workers))
-    states = Watch(study).states()
+    states = StudyWatch(study).states()
     number = counts(states)
     left = [state for state in states if state.status in ("waiting", "running")]
     names = [name for name in ("complete", "running", "failed") if number[name]]
     besides = "".join(f", {number[name]} {name}" for name in names)
     lines = [f"{study.name}: {len(states)} runs{besides}; {number['waiting']} to do"]
     if left:
-        cost = measured_cost(study) or probed_cost(left[0].settings)
+        first = next(cell for cell in study.cells if cell.name == left[0].name)
+        cost = measured_cost(study) or probed_cost(first)
         lines += _costs(cost, left, n_workers, study)
     return "\n".join(lines)
 
 
 def _costs(cost: Cost, left, n_workers, study):
-    steps = sum(state.settings.n_steps - state.step for state in left)
+    steps = sum(state.n_steps - state.step for state in left)
     seconds = (steps * cost.seconds_per_step + len(left) * cost.seconds_besides) / n_workers
     free = records.free_bytes(study.folder)
     return [

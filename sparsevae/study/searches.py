@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import multiprocessing
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,14 @@ from sparsevae import plots, records
 from sparsevae.study import service, worker
 from sparsevae.study import trial as folders
 from sparsevae.study.claims import claim
-from sparsevae.study.display import duration
+from sparsevae.study.display import display
 from sparsevae.study.front import knee_first, pareto_front
-from sparsevae.study.gap import FILE_NAME as GAP
-from sparsevae.study.gap import Gap
-from sparsevae.study.hypermodel import run_settings
+from sparsevae.study.gap import Gap, known_gap
+from sparsevae.study.hparams import MEASURED, write_hparams
+from sparsevae.study.hypermodel import MULTIPLIER, run_settings
 from sparsevae.study.plan import SEARCHED, SearchPlan, sign
 from sparsevae.study.scoring import export_run
+from sparsevae.study.search_progress import SearchWatch
 from sparsevae.study.settings import RunSettings
 from sparsevae.study.studies import LOGS, pick_cores
 from sparsevae.study.tuner import SparsityTuner
@@ -61,6 +61,7 @@ def search(
     saved: str | Path = "saved_models",
     workers: int | None = None,
     patience: float = 60.0,
+    tensorboard: bool = False,
 ) -> SearchResult | None:
     """Searches over gates and their price; starting it again goes on where it stopped.
 
@@ -77,6 +78,8 @@ def search(
         saved: Folder that gets the best models.
         workers: Processes; 1 stays in this one.
         patience: Seconds of silence after which a worker counts as lost.
+        tensorboard: Whether to write curves and, at the end, hyperparameters for TensorBoard
+            (`tensorboard --logdir` on the search's folder).
 
     Returns:
         The result; None from a worker of a chief elsewhere.
@@ -90,41 +93,63 @@ def search(
     _claim(folder, base, plan)
     role = service.role()
     if role == "worker":
-        work(base, plan, folder)
+        work(base, plan, folder, tensorboard)
         return None
-    tuner = SparsityTuner(base, plan, folder)
-    tuner.oracle.announce = _Announcer(tuner)
-    cores = pick_cores(workers)
-    if role == "chief":
-        service.serve(tuner.oracle, folder, service.chief_address(), patience)
-    elif len(cores) == 1:
-        tuner.search()
-    else:
-        with _local_workers(base, plan, folder, cores) as tend:
-            service.serve(tuner.oracle, folder, "127.0.0.1:0", patience, tend)
+    tuner = SparsityTuner(base, plan, folder, tensorboard)
+    _run(tuner, role, pick_cores(workers), patience)
     return conclude(tuner, Path(saved))
 
 
-def work(base: RunSettings, plan: SearchPlan, folder: Path) -> None:
+def _run(tuner, role, cores, patience):
+    """Runs all trials here, or has them run."""
+    watch = SearchWatch(tuner)
+    alone = role == "alone" and len(cores) == 1
+    with display(watch, live=not alone) as show:
+
+        def look(*_):
+            show(watch.states())
+
+        if alone:
+            look()
+            tuner.oracle.announce = look
+            tuner.search()
+        elif role == "chief":
+            service.serve(tuner.oracle, tuner.folder, service.chief_address(), patience, look)
+        else:
+            with _local_workers(tuner, cores) as tend:
+
+                def tend_and_look(port):
+                    tend(port)
+                    look()
+
+                service.serve(tuner.oracle, tuner.folder, "127.0.0.1:0", patience, tend_and_look)
+        look()
+
+
+def work(base: RunSettings, plan: SearchPlan, folder: Path, tensorboard: bool = False) -> None:
     """Runs trials for the chief that the environment names, until there are no more.
 
+    KerasTuner's client waits for an hour for a chief that is not there yet, or not any more.
+
     Raises:
-        RuntimeError: if the chief goes away.
+        RuntimeError: if the chief does not come.
     """
-    tuner = SparsityTuner(base, plan, folder)
+    address = service.chief_address()
+    print(f"Taking trials from the chief at {address}; waiting for it if need be", flush=True)
+    tuner = SparsityTuner(base, plan, folder, tensorboard)
     service.beat(folder, tuner.tuner_id)
     try:
         tuner.search()
     except grpc.RpcError as error:
         raise RuntimeError(
-            f"The chief at {service.chief_address()} no longer answers ({error.code().name}). "
+            f"The chief at {address} no longer answers ({error.code().name}). "
             "Start this worker again when it is back: its trial goes on from its checkpoint"
         ) from None
 
 
 def conclude(tuner: SparsityTuner, saved: Path) -> SearchResult:
     """Table, picture and exports of all trials so far."""
-    gap = Gap(**records.read_json(tuner.folder / GAP))
+    gap = known_gap(tuner.folder)
     trials = trials_table(tuner, gap)
     names = tuner.plan.objectives
     done = trials[trials["status"] == "complete"]
@@ -142,6 +167,8 @@ def conclude(tuner: SparsityTuner, saved: Path) -> SearchResult:
     )
     with records.atomic_file(tuner.folder / PICTURE) as temporary:
         figure.savefig(temporary)
+    if tuner.tensorboard:
+        _write_hparams(tuner, trials)
     return SearchResult(trials, gap, _export(tuner, done, saved))
 
 
@@ -160,7 +187,9 @@ def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
                 "trial": trial_id,
                 "status": state,
                 "strength_in_gaps": settings.strength / gap.nats,
-                **{field: getattr(settings, field) for field in (*SEARCHED, "n_steps")},
+                **{field: getattr(settings, field) for field in SEARCHED},
+                MULTIPLIER: settings.gate_options[MULTIPLIER],
+                "n_steps": settings.n_steps,
                 **{name: found.get(name, np.nan) for name in shown},
                 "reason": reason,
             }
@@ -168,6 +197,18 @@ def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table["on_front"] = pareto_front(_costs(table, names)) if len(table) else []
     return table
+
+
+def _write_hparams(tuner, trials):
+    chosen = ["strength_in_gaps", *SEARCHED, MULTIPLIER]
+    measured = list(dict.fromkeys([*tuner.plan.objectives, *MEASURED]))
+    for row in trials[trials["status"] == "complete"].to_dict("records"):
+        write_hparams(
+            folders.trial_folder(tuner.folder, row["trial"]),
+            {name: row[name] for name in chosen},
+            {name: row[name] for name in measured},
+            row["n_steps"],
+        )
 
 
 def _costs(table, names):
@@ -214,31 +255,8 @@ def _plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-class _Announcer:
-    """One line for each trial that ends, with the time left."""
-
-    def __init__(self, tuner):
-        self.tuner = tuner
-        self.began, self.n_ended = time.monotonic(), 0
-
-    def __call__(self, trial):
-        folder = folders.trial_folder(self.tuner.folder, trial.trial_id)
-        state, reason = folders.status(folder, self.tuner.plan.n_seeds)
-        names = self.tuner.plan.objectives
-        values = ", ".join(f"{n} {trial.metrics.get_last_value(n):.4g}" for n in names
-                           if trial.metrics.exists(n))  # fmt: skip
-        self.n_ended += 1
-        ended = len(set(self.tuner.oracle.end_order))
-        line = f"trial {trial.trial_id} {state}: {reason or values}"
-        if n_trials := self.tuner.oracle.max_trials:
-            pace = (time.monotonic() - self.began) / self.n_ended
-            left = duration(pace * (n_trials - ended))
-            line += f"   [{ended} of {n_trials}, {3600 / pace:.3g} trials/h, {left} left]"
-        print(line, flush=True)
-
-
 @contextmanager
-def _local_workers(base, plan, folder, cores) -> Iterator:
+def _local_workers(tuner, cores) -> Iterator:
     """Worker processes of this machine, replaced when they die; yields what tends them."""
     at: dict[int, multiprocessing.process.BaseProcess] = {}
     deaths: collections.Counter[int] = collections.Counter()
@@ -248,7 +266,7 @@ def _local_workers(base, plan, folder, cores) -> Iterator:
             process = at.get(core)
             if process and (process.is_alive() or process.exitcode == 0):
                 continue
-            log = folder / LOGS / f"worker-{core}.log"
+            log = tuner.folder / LOGS / f"worker-{core}.log"
             if process:
                 deaths[core] += 1
                 if deaths[core] == MAX_DEATHS:
@@ -259,7 +277,7 @@ def _local_workers(base, plan, folder, cores) -> Iterator:
                 "KERASTUNER_ORACLE_IP": "127.0.0.1",
                 "KERASTUNER_ORACLE_PORT": str(port),
             }
-            arguments = (base, plan, folder, core, log)
+            arguments = (tuner.base, tuner.plan, tuner.folder, tuner.tensorboard, core, log)
             at[core] = worker.start(worker.search, *arguments, environment=environment)
 
     try:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 from sparsevae.choices import check_choice
+from sparsevae.data import check_name
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.study.conditions import training_conditions
 
@@ -100,6 +101,7 @@ class RunSettings:
                 "`name` must begin with a letter or digit and hold only letters, digits, dots, "
                 f"dashes and underscores. Received: name={self.name!r}"
             )
+        check_name("data", self.data)
         _check_counts(self)
         training_conditions(self)
         score_names(self.metrics)

@@ -15,7 +15,7 @@ from sparsevae.study.claims import claimant
 from sparsevae.study.cluster import Cluster
 from sparsevae.study.display import display
 from sparsevae.study.grid import Study
-from sparsevae.study.progress import Watch, counts
+from sparsevae.study.progress import StudyWatch, counts
 from sparsevae.study.study_file import read_study
 from sparsevae.study.table import study_table, write_table
 
@@ -62,7 +62,7 @@ def sweep(
         pool = Cluster(study, scheduler, tensorboard)
     study.folder.mkdir(parents=True, exist_ok=True)
     forget_failures(study.folder)
-    watch = Watch(study)
+    watch = StudyWatch(study)
     with pool, display(watch) as show:
         while True:
             states = watch.states()
@@ -125,7 +125,7 @@ class _Processes:
 
     def tend(self, states):
         """Takes note of the dead, and starts processes on free cores if cells wait."""
-        waiting = [state.settings for state in states if state.status == "waiting"]
+        waiting = [state.name for state in states if state.status == "waiting"]
         for core, process in list(self.at.items()):
             if not process.is_alive():
                 del self.at[core]
@@ -144,12 +144,12 @@ class _Processes:
             _complain(self.study)
         if process.exitcode == 0:
             return
-        for cell in waiting:
-            if claimant(self.study.folder, cell.name) == process.pid:
-                self.deaths[cell.name] += 1
-                if self.deaths[cell.name] == MAX_DEATHS:
+        for name in waiting:
+            if claimant(self.study.folder, name) == process.pid:
+                self.deaths[name] += 1
+                if self.deaths[name] == MAX_DEATHS:
                     reason = f"its process died {MAX_DEATHS} times, last {_cause(process.exitcode)}"
-                    note_failure(self.study.folder / cell.name, reason, lasting=False)
+                    note_failure(self.study.folder / name, reason, lasting=False)
 
 
 def _cause(code):

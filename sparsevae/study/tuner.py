@@ -29,10 +29,14 @@ class SparsityTuner(keras_tuner.Tuner):
         base: Settings that all trials share.
         plan: Of the search.
         folder: Of the search.
+        tensorboard: Whether runs write TensorBoard logs.
     """
 
-    def __init__(self, base: RunSettings, plan: SearchPlan, folder: str | Path):
+    def __init__(
+        self, base: RunSettings, plan: SearchPlan, folder: str | Path, tensorboard: bool = False
+    ):
         self.base, self.plan, self.folder = base, plan, Path(folder)
+        self.tensorboard = tensorboard
         super().__init__(
             make_oracle(plan), directory=str(self.folder.parent), project_name=self.folder.name
         )
@@ -48,7 +52,7 @@ class SparsityTuner(keras_tuner.Tuner):
             watchers = []
             if self.plan.stop_hopeless:
                 watchers = [StopHopeless(settings, self.folder, names)]
-            if run_cell(folder, settings, wait=_PAUSE, watchers=watchers) == "failed":
+            if run_cell(folder, settings, self.tensorboard, _PAUSE, watchers) == "failed":
                 return self._failed(folder, settings, names)
         folders.check_objectives(folder, names)
         if "udr" in names:

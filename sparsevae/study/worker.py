@@ -49,17 +49,19 @@ def work(study: Study, core: int | None, log: Path, tensorboard: bool) -> None:
 def hparams(study: Study, log: Path) -> None:
     """Writes the study for TensorBoard; the target of a process, as it loads TensorFlow."""
     set_up(None, log)
-    from sparsevae.study.hparams import write_hparams
+    from sparsevae.study.hparams import write_study_hparams
 
-    write_hparams(study)
+    write_study_hparams(study)
 
 
-def search(base: RunSettings, plan: SearchPlan, folder: Path, core: int, log: Path) -> None:
+def search(
+    base: RunSettings, plan: SearchPlan, folder: Path, tensorboard: bool, core: int, log: Path
+) -> None:
     """Runs trials for the chief that the environment names; the target of a worker process."""
     set_up(core, log)
     from sparsevae.study.searches import work
 
-    work(base, plan, folder)
+    work(base, plan, folder, tensorboard)
 
 
 def start(

@@ -1,6 +1,7 @@
 """Searches that are run, killed and gone on with, alone and as chief and workers."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -10,14 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from processes import start, wait_for
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
-from sparsevae.study import RunSettings, SearchPlan, search
+from sparsevae.study import RunSettings, SearchPlan, display, search
 from sparsevae.study.claims import LOCKS
 from sparsevae.study.gap import FILE_NAME as GAP
 from sparsevae.study.oracles import FILE_NAME as ORACLE
+from sparsevae.study.search_progress import SearchWatch
 from sparsevae.study.searches import PICTURE, TABLE
+from sparsevae.study.tuner import SparsityTuner
 
 SIZES = {"data": "tiny", "latent_dim": 3, "n_steps": 20, "batch_size": 8, "metrics": ["mig"]}
 PLAN = {
@@ -25,6 +29,7 @@ PLAN = {
     "n_trials": 3,
     "gates": ["binary", "continuous"],
     "betas": [1.0],
+    "gate_learning_rates": (1.0, 1.0),
     "stop_hopeless": False,
 }
 COMMAND = [
@@ -43,22 +48,23 @@ def prepare(runs, name="search"):
     return folder
 
 
-def run_search(folder, settings=None, **plan):
+def run_search(folder, settings=None, tensorboard=False, **plan):
     settings = RunSettings(folder.name, **{**SIZES, **(settings or {})})
-    return search(
-        settings,
-        SearchPlan(**{**PLAN, **plan}),
-        runs=folder.parent,
-        saved=folder.parent / "saved",
-        workers=1,
-    )
+    places = {"runs": folder.parent, "saved": folder.parent / "saved"}
+    plan = SearchPlan(**{**PLAN, **plan})
+    return search(settings, plan, **places, workers=1, tensorboard=tensorboard)
+
+
+def make_tuner(folder, **plan):
+    plan = SearchPlan(**{**PLAN, **plan})
+    return SparsityTuner(plan.base(RunSettings(folder.name, **SIZES)), plan, folder)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Folder and result of a search without a break, in this process."""
     folder = prepare(tmp_path_factory.mktemp("whole"))
-    return folder, run_search(folder)
+    return folder, run_search(folder, tensorboard=True)
 
 
 def test_the_front_is_that_of_the_trials(whole):
@@ -83,6 +89,40 @@ def test_everything_is_left_on_disk(whole):
     card = export.load(exported).card
     best = result.front[result.front["strength"] == card["settings"]["strength"]]
     assert len(best) == 1 and card["elbo"] == best["elbo"].iloc[0]
+
+
+def test_hyperparameters_and_curves_reach_tensorboard(whole):
+    folder, result = whole
+    for row in result.trials.to_dict("records"):
+        trial = folder / f"trial_{row['trial']}"
+        assert list((trial / "seed_0" / "tensorboard" / "train").iterdir())
+        events = EventAccumulator(str(trial / "tensorboard" / "hparams"))
+        events.Reload()
+        assert events.Scalars("elbo")[0].value == pytest.approx(row["elbo"], rel=1e-5)
+        content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+        assert b"strength_in_gaps" in content and row["gate"].encode() in content
+
+
+def test_trials_are_watched(whole, tmp_path):
+    """Before the dense run has ended, while a trial waits, runs, and when all have ended."""
+    (state,) = SearchWatch(make_tuner(tmp_path / "new")).states()
+    assert (state.status, state.step, state.n_steps) == ("running", 0, 20)
+    folder, result = shutil.copytree(whole[0], tmp_path / "search"), whole[1]
+    tuner = make_tuner(folder, n_trials=5)
+    watch = SearchWatch(tuner)
+    states = watch.states()
+    assert [s.status for s in states] == ["complete"] * 3 and [s.step for s in states] == [20] * 3
+    for state, row in zip(states, result.trials.to_dict("records"), strict=True):
+        assert state.name.startswith(f"trial_{row['trial']}: strength ")
+        assert row["gate"] in state.name and state.values["density"] == row["density"]
+        assert display.measured(watch, state).startswith(f"ELBO {row['elbo']:.2f}, density ")
+    assert display.headline(watch, states) == "search: 3/5 complete"
+    with_score = SearchWatch(make_tuner(folder, objectives=["mig"]))
+    assert ", mig 0." in display.measured(with_score, with_score.states()[0])
+    tuner.oracle.create_trial("tuner0")
+    assert watch.states()[3].status == "running"
+    tuner.oracle.release("tuner0")
+    assert watch.states()[3].status == "waiting"
 
 
 def test_a_finished_search_is_read_not_run_again(whole, monkeypatch):
@@ -162,11 +202,7 @@ def test_a_score_of_several_values_must_say_which(tmp_path):
 
 def test_the_tuner_is_kerastuners(whole):
     """What its users know works: best trials and models."""
-    from sparsevae.study.tuner import SparsityTuner
-
-    folder, _ = whole
-    plan = SearchPlan(**PLAN)
-    tuner = SparsityTuner(plan.base(RunSettings("search", **SIZES)), plan, folder)
+    tuner = make_tuner(whole[0])
     (model,) = tuner.get_best_models(1)
     assert isinstance(model, keras.Model) and model.codes(np.zeros((2, 16, 16, 1))).shape == (2, 3)
     assert set(tuner.get_best_hyperparameters(1)[0].values) >= {"strength", "gate"}
@@ -214,19 +250,21 @@ def test_killed_and_restarted_it_goes_on_with_no_trial_lost(tmp_path):
     assert steps in set(pd.read_csv(run / "history.csv")["step"])
 
 
-@pytest.mark.slow
-def test_a_chief_and_two_workers_one_killed_midway(tmp_path):
-    """Separate processes on loopback: the killed worker's trial is run again, by the other."""
-    folder = prepare(tmp_path)
+def members(runs):
+    """Starts the chief or a worker of one search, by its name."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     sizes = ("--n-trials", 5, "--n-steps", 300, "--patience", 5)
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
+    return lambda name: tune(runs, *sizes, KERASTUNER_TUNER_ID=name, **address)
 
-    def process(tuner_id):
-        address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(port)}
-        return tune(tmp_path, *sizes, KERASTUNER_TUNER_ID=tuner_id, **address)
 
+@pytest.mark.slow
+def test_a_chief_and_two_workers_one_killed_midway(tmp_path):
+    """Separate processes on loopback: the killed worker's trial is run again, by the other."""
+    folder = prepare(tmp_path)
+    process = members(tmp_path)
     with process("chief") as chief, process("tuner0") as victim, process("tuner1") as other:
         wait_for(lambda: begun(folder))
         owners = {}
@@ -244,6 +282,25 @@ def test_a_chief_and_two_workers_one_killed_midway(tmp_path):
     assert other.returncode == 0 and "No more trials." in said
     assert "tuner0 is lost; trial" in output and "The front:" in output
     assert records.is_complete(run)
+    assert_each_once(folder, 5)
+
+
+@pytest.mark.slow
+def test_workers_wait_for_a_chief_that_was_killed(tmp_path):
+    """They train on, and report to the next one, which takes up the search."""
+    folder = prepare(tmp_path)
+    process = members(tmp_path)
+    with process("tuner0") as one, process("tuner1") as other:
+        with process("chief") as chief:
+            wait_for(lambda: len(begun(folder)) == 2)
+            chief.kill()
+            chief.communicate()
+        assert not records.read_json(folder / ORACLE)["end_order"]
+        with process("chief") as chief:
+            _, errors = chief.communicate(timeout=900)
+        said = [worker.communicate(timeout=60)[0] for worker in (one, other)]
+    assert chief.returncode == one.returncode == other.returncode == 0, errors[-2000:]
+    assert all("No more trials." in text for text in said)
     assert_each_once(folder, 5)
 
 

@@ -21,6 +21,7 @@ from sparsevae.study.plan import MEASURED, base_metric, sign
         ({"strengths": (0.0, 1.0)}, "`strengths` must be two numbers above 0"),
         ({"strengths": (2.0, 1.0)}, "`strengths` must be two numbers"),
         ({"learning_rates": (1e-3, float("nan"))}, "`learning_rates`"),
+        ({"gate_learning_rates": (0.0, 1.0)}, "`gate_learning_rates`"),
         ({"n_trials": 0}, "`n_trials` must be a whole number of at least 1"),
         ({"n_best": 1.5}, "`n_best`"),
     ],
@@ -52,9 +53,21 @@ def test_the_base_has_what_trials_need():
 
 def test_the_space_is_what_varies():
     names = {hp.name for hp in space(SearchPlan()).space}
-    assert names == {"strength", "gate", "where", "beta", "learning_rate"}
-    plan = SearchPlan(gates=["binary"], betas=[1], learning_rates=(1e-3, 1e-3))
+    assert names == {"strength", "gate", "where", "beta", "learning_rate", "gate_learning_rate"}
+    one_rate = {"learning_rates": (1e-3, 1e-3), "gate_learning_rates": (1, 1)}
+    plan = SearchPlan(gates=["binary"], betas=[1], **one_rate)
     assert {hp.name for hp in space(plan).space} == {"strength", "where"}
+
+
+@pytest.mark.parametrize(("gate", "own"), [("binary", 30.0), ("continuous", 1.0)])
+def test_gates_learn_faster_by_a_factor_of_their_own_multiplier(gate, own):
+    plan = SearchPlan(gates=[gate], gate_learning_rates=(2.0, 2.0))
+    hp = space(plan)
+    settings = run_settings(hp, RunSettings("a"), plan, gap=1.0)
+    assert settings.gate_options == {"learning_rate_multiplier": 2 * own}
+    base = RunSettings("a", gate_options={"learning_rate_multiplier": 5.0, "initial_density": 0.9})
+    settings = run_settings(hp, base, plan, gap=1.0)
+    assert settings.gate_options == {"learning_rate_multiplier": 10.0, "initial_density": 0.9}
 
 
 def test_strength_is_in_units_of_the_gap():

@@ -19,7 +19,7 @@ from sparsevae.study.claims import LOCKS
 FILE = """\
 runs = "RUNS"
 [fixed]
-data = "tiny"
+data = "DATA"
 where = "decoder"
 latent_dim = 3
 n_steps = STEPS
@@ -32,9 +32,10 @@ strength = STRENGTHS
 """
 
 
-def study_file(folder, n_steps=12, seeds=(0, 1), strengths=(5.0, 20.0)):
+def study_file(folder, n_steps=12, seeds=(0, 1), strengths=(5.0, 20.0), data="tiny"):
     path = folder / "price.toml"
-    words = {"RUNS": folder, "STEPS": n_steps, "SEEDS": list(seeds), "STRENGTHS": list(strengths)}
+    words = {"RUNS": folder, "DATA": data, "STEPS": n_steps}
+    words |= {"SEEDS": list(seeds), "STRENGTHS": list(strengths)}
     text = FILE
     for word, value in words.items():
         text = text.replace(word, str(value))
@@ -154,11 +155,11 @@ def test_a_dry_run_probes_and_leaves_nothing(tmp_path):
 def test_a_hundred_cells_killed_six_times(tmp_path):
     """At random moments, the head or a worker; the table is that of an unbroken study."""
     rng = random.Random(0)
-    sizes = {"n_steps": 20, "seeds": range(20), "strengths": (1.0, 5.0, 20.0, 60.0, 200.0)}
+    sizes = {"n_steps": 60, "seeds": range(20), "strengths": (1.0, 5.0, 20.0, 60.0, 200.0)}
     tables = []
     for name, n_kills in (("killed", 6), ("whole", 0)):
         (tmp_path / name).mkdir()
-        path = study_file(tmp_path / name, **sizes)
+        path = study_file(tmp_path / name, data="toy", **sizes)
         folder = tmp_path / name / "price"
         for kill in range(n_kills):
             with start("study.py", "run", path) as process:

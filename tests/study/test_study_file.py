@@ -84,6 +84,7 @@ BAD = {
         with_line('data = "toy"', 'gate = "hard_concret"'),
         r":5: `gate` must be one of .*Did you mean 'hard_concrete'\?",
     ),
+    "unknown data set": (with_line('"toy"', '"dsprite"'), r":5: .*Did you mean 'dsprites'\?"),
     "refused in grid": (with_line("30,", "-30,"), r":11: `strength` must be finite"),
     "unknown metric": (with_line('["mig"],', '["mgi"],'), r":15: .*Did you mean 'mig'\?"),
     "no list": (with_line("[0, 1]", "7"), r":10: `seed` must be a list .*Received: 7"),

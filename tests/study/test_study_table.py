@@ -93,7 +93,7 @@ def test_means_are_over_seeds(study):
 
 
 def test_states_are_read_from_the_folder(study):
-    watch = progress.Watch(study)
+    watch = progress.StudyWatch(study)
     states = watch.states()
     assert [s.status for s in states] == ["complete"] * 3 + ["failed", "waiting", "waiting"]
     assert states[4].step == 30 and states[5].step == 0
@@ -130,7 +130,7 @@ def test_a_table_of_nothing_is_refused(tmp_path):
 
 
 def test_without_a_terminal_there_are_plain_lines(study, capsys):
-    watch = progress.Watch(study)
+    watch = progress.StudyWatch(study)
     with display.display(watch) as show:
         show(watch.states())
         records.write_record(study.folder / study.cells[4].name, {})
@@ -153,7 +153,7 @@ def test_in_a_terminal_there_is_a_live_table(study, monkeypatch):
         return plain(file=screen, force_terminal=True, width=150)
 
     monkeypatch.setattr(rich.console, "Console", terminal)
-    watch = progress.Watch(study)
+    watch = progress.StudyWatch(study)
     with display.display(watch) as show, claim(study.folder, study.cells[4].name):
         show(watch.states())
     text = screen.getvalue()
