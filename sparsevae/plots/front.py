@@ -23,7 +23,7 @@ def front(
     """Two objectives against each other, the front drawn through; one objective over strength.
 
     Density lies on the horizontal axis where it is one of the first two objectives. A third one
-    is the color of the points. The kinds of gates have markers of their own.
+    is the color of the points; the front, then a surface, has no line. The kinds of gates have markers of their own.
 
     Args:
         trials: One row for each model, with a column for each objective and `gate`; for a single
@@ -45,7 +45,7 @@ def front(
     figure = Figure(figsize=(6.5, 4.5), dpi=150, layout="constrained")
     axes = figure.subplots()
     _draw_points(figure, axes, trials, (x, y, color), on_front)
-    if len(names) > 1:
+    if len(names) == 2:
         line = trials[on_front].sort_values(x)
         axes.plot(line[x], line[y], color=INK, linewidth=1, zorder=1)
     for name, values in (marks or {}).items():

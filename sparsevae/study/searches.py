@@ -49,7 +49,7 @@ class SearchResult:
 
     @property
     def front(self) -> pd.DataFrame:
-        """Trials on the front, in the order of the first objective."""
+        """Trials on the front."""
         return self.trials[self.trials["on_front"]]
 
 
@@ -136,9 +136,9 @@ def work(base: RunSettings, plan: SearchPlan, folder: Path, tensorboard: bool = 
     """
     address = service.chief_address()
     print(f"Taking trials from the chief at {address}; waiting for it if need be", flush=True)
-    tuner = SparsityTuner(base, plan, folder, tensorboard)
-    service.beat(folder, tuner.tuner_id)
     try:
+        tuner = SparsityTuner(base, plan, folder, tensorboard)
+        service.beat(folder, tuner.tuner_id)
         tuner.search()
     except grpc.RpcError as error:
         raise RuntimeError(
