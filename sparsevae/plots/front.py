@@ -23,7 +23,8 @@ def front(
     """Two objectives against each other, the front drawn through; one objective over strength.
 
     Density lies on the horizontal axis where it is one of the first two objectives. A third one
-    is the color of the points; the front, then a surface, has no line. The kinds of gates have markers of their own.
+    is the color of the points; the front, then a surface, has no line. The kinds of gates have
+    markers of their own.
 
     Args:
         trials: One row for each model, with a column for each objective and `gate`; for a single
