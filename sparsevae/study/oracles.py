@@ -13,6 +13,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine import trial as trials
+from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsevae import records
@@ -21,6 +22,7 @@ from sparsevae.study.hypermodel import MAX_EPOCHS, space
 from sparsevae.study.plan import SearchPlan, sign
 
 FILE_NAME = "oracle.json"
+MIN_FITTED = 3  # trials that a Gaussian process is fitted to
 _N_POINTS = {"strength": 5, "learning_rate": 3, "gate_learning_rate": 3}  # of a grid
 
 
@@ -156,9 +158,23 @@ class RandomOracle(_Mended, oracles.RandomSearchOracle):
 
 
 class BayesianOracle(_Mended, oracles.BayesianOptimizationOracle):
-    """A Gaussian process; of several objectives it sees a new weighting each time (ParEGO)."""
+    """A Gaussian process; of several objectives it sees a new weighting each time (ParEGO).
+
+    It begins with trials that are spread evenly, by a Halton sequence: a few random ones may leave
+    out a whole kind of gates.
+    """
+
+    def __init__(self, n_spread, **kwargs):
+        super().__init__(num_initial_points=MIN_FITTED, **kwargs)
+        self.n_spread = n_spread
 
     def populate_space(self, trial_id):
+        hps = self.hyperparameters.space
+        points = qmc.Halton(max(len(hps), 1), rng=np.random.default_rng(self.seed))
+        for point in points.random(self.n_spread):
+            values = {hp.name: hp.prob_to_value(p) for hp, p in zip(hps, point, strict=False)}
+            if not self._duplicate(values):
+                return {"status": trials.TrialStatus.RUNNING, "values": values}
         with warnings.catch_warnings():
             # A length scale at the end of its range is no news to anybody who searches.
             warnings.simplefilter("ignore", category=ConvergenceWarning)
@@ -188,6 +204,14 @@ class GridOracle(_Mended, _Grid):
         return super().planned_epochs()[: len(self.combinations())]
 
 
+_ORACLES = {
+    "random": RandomOracle,
+    "bayesian": BayesianOracle,
+    "hyperband": HyperbandOracle,
+    "grid": GridOracle,
+}
+
+
 def make_oracle(plan: SearchPlan) -> keras_tuner.Oracle:
     """The oracle of a plan."""
     objectives = [
@@ -200,14 +224,12 @@ def make_oracle(plan: SearchPlan) -> keras_tuner.Oracle:
         "max_consecutive_failed_trials": 10**9,  # a trial that fails tells something too
     }
     if plan.tuner == "hyperband":
-        oracle = HyperbandOracle(max_epochs=MAX_EPOCHS, **arguments)
+        arguments["max_epochs"] = MAX_EPOCHS
     else:
-        kinds = {"random": RandomOracle, "bayesian": BayesianOracle, "grid": GridOracle}
-        if (
-            plan.tuner == "bayesian"
-        ):  # its default is three for each dimension, a whole small search
-            arguments["num_initial_points"] = max(4, plan.n_trials // 4)
-        oracle = kinds[plan.tuner](max_trials=plan.n_trials, **arguments)
+        arguments["max_trials"] = plan.n_trials
+    if plan.tuner == "bayesian":
+        arguments["n_spread"] = max(2 * MIN_FITTED, plan.n_trials // 4)
+    oracle = _ORACLES[plan.tuner](**arguments)
     oracle.objective_names = list(plan.objectives)
     oracle.verbose = 0
     return oracle

@@ -17,11 +17,11 @@ FEW = {
 }
 PLANS = {
     "random": SearchPlan(tuner="random", n_trials=8),
-    "bayesian": SearchPlan(tuner="bayesian", n_trials=6, **FEW),
+    "bayesian": SearchPlan(tuner="bayesian", n_trials=8, **FEW),
     "hyperband": SearchPlan(tuner="hyperband", objectives=["elbo"]),
     "grid": SearchPlan(tuner="grid", n_trials=100, **FEW),
 }
-N_TRIALS = {"random": 8, "bayesian": 6, "hyperband": 23, "grid": 10}
+N_TRIALS = {"random": 8, "bayesian": 8, "hyperband": 23, "grid": 10}
 
 
 def fresh(plan, folder):
@@ -188,6 +188,18 @@ def test_several_objectives_are_weighed_anew_each_time(tmp_path):
         assert np.isfinite(list(scores.values())).all()
         best.add(min(scores, key=scores.get))
     assert len(best) > 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bayesian_search_begins_with_trials_that_are_spread(seed, tmp_path):
+    """Six of a small search: all kinds of gates twice, three in each half of the strengths."""
+    oracle = fresh(SearchPlan(n_trials=10, search_seed=seed), tmp_path / "search")
+    chosen = [oracle.create_trial(f"tuner{i}").hyperparameters.values for i in range(6)]
+    gates = [values["gate"] for values in chosen]
+    assert {gates.count(gate) for gate in gates} == {2} and len(set(gates)) == 3
+    assert sum(values["strength"] < 1.0 for values in chosen) == 3
+    assert {values["where"] for values in chosen} == {"both", "decoder"}
+    assert len({values["beta"] for values in chosen}) == 2
 
 
 def test_one_objective_is_optimized(tmp_path):
