@@ -160,8 +160,7 @@ class RandomOracle(_Mended, oracles.RandomSearchOracle):
 class BayesianOracle(_Mended, oracles.BayesianOptimizationOracle):
     """A Gaussian process; of several objectives it sees a new weighting each time (ParEGO).
 
-    It begins with trials that are spread evenly, by a Halton sequence: a few random ones may leave
-    out a whole kind of gates.
+    It begins with a Latin hypercube of trials: a few random ones may leave out a kind of gates.
     """
 
     def __init__(self, n_spread, **kwargs):
@@ -170,8 +169,9 @@ class BayesianOracle(_Mended, oracles.BayesianOptimizationOracle):
 
     def populate_space(self, trial_id):
         hps = self.hyperparameters.space
-        points = qmc.Halton(max(len(hps), 1), rng=np.random.default_rng(self.seed))
-        for point in points.random(self.n_spread):
+        rng = np.random.default_rng(self.seed)
+        cube = qmc.LatinHypercube(max(len(hps), 1), optimization="random-cd", rng=rng)
+        for point in cube.random(self.n_spread):
             values = {hp.name: hp.prob_to_value(p) for hp, p in zip(hps, point, strict=False)}
             if not self._duplicate(values):
                 return {"status": trials.TrialStatus.RUNNING, "values": values}
@@ -179,6 +179,13 @@ class BayesianOracle(_Mended, oracles.BayesianOptimizationOracle):
             # A length scale at the end of its range is no news to anybody who searches.
             warnings.simplefilter("ignore", category=ConvergenceWarning)
             return super().populate_space(trial_id)
+
+    def get_state(self):
+        return {**super().get_state(), "n_spread": self.n_spread}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self.n_spread = state["n_spread"]  # a search that grows keeps its points
 
 
 class HyperbandOracle(_Mended, oracles.HyperbandOracle):

@@ -43,8 +43,9 @@ class SearchPlan:
     """Weights of the KL."""
     learning_rates: tuple[float, float] = (3e-4, 3e-3)
     """Least and largest learning rate, searched on a log scale."""
-    gate_learning_rates: tuple[float, float] = (0.3, 3.0)
-    """Least and largest factor on the gates' learning-rate multiplier, which differs by kind."""
+    gate_learning_rates: tuple[float, float] = (1.0, 1.0)
+    """Least and largest factor on the gates' learning-rate multiplier, whose default is measured
+    for each kind; so it is not varied unless asked for."""
     stop_hopeless: bool = True
     """End trials early that have lost all latents, or that half of the others beat."""
     n_best: int = 1

@@ -9,12 +9,7 @@ import pytest
 from sparsevae.study import SearchPlan
 from sparsevae.study.oracles import FILE_NAME, make_oracle
 
-FEW = {
-    "gates": ["binary"],
-    "betas": [1.0],
-    "learning_rates": (1e-3, 1e-3),
-    "gate_learning_rates": (1.0, 1.0),
-}
+FEW = {"gates": ["binary"], "betas": [1.0], "learning_rates": (1e-3, 1e-3)}
 PLANS = {
     "random": SearchPlan(tuner="random", n_trials=8),
     "bayesian": SearchPlan(tuner="bayesian", n_trials=8, **FEW),
@@ -192,14 +187,21 @@ def test_several_objectives_are_weighed_anew_each_time(tmp_path):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_bayesian_search_begins_with_trials_that_are_spread(seed, tmp_path):
-    """Six of a small search: all kinds of gates twice, three in each half of the strengths."""
+    """Six of a small search: each kind of gates twice, each other choice three times."""
     oracle = fresh(SearchPlan(n_trials=10, search_seed=seed), tmp_path / "search")
     chosen = [oracle.create_trial(f"tuner{i}").hyperparameters.values for i in range(6)]
     gates = [values["gate"] for values in chosen]
     assert {gates.count(gate) for gate in gates} == {2} and len(set(gates)) == 3
-    assert sum(values["strength"] < 1.0 for values in chosen) == 3
-    assert {values["where"] for values in chosen} == {"both", "decoder"}
-    assert len({values["beta"] for values in chosen}) == 2
+    for name, half in (("strength", 1.0), ("learning_rate", 3e-4 * 10**0.5), ("beta", 2.0)):
+        assert sum(values[name] < half for values in chosen) == 3
+    assert [values["where"] for values in chosen].count("both") == 3
+
+
+def test_a_bayesian_search_that_grows_keeps_its_points(tmp_path):
+    folder = tmp_path / "search"
+    run(fresh(SearchPlan(n_trials=6), folder))
+    longer = fresh(SearchPlan(n_trials=40), folder)
+    assert longer.n_spread == 6
 
 
 def test_one_objective_is_optimized(tmp_path):

@@ -29,7 +29,6 @@ PLAN = {
     "n_trials": 3,
     "gates": ["binary", "continuous"],
     "betas": [1.0],
-    "gate_learning_rates": (1.0, 1.0),
     "stop_hopeless": False,
 }
 COMMAND = [

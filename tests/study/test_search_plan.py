@@ -53,10 +53,10 @@ def test_the_base_has_what_trials_need():
 
 def test_the_space_is_what_varies():
     names = {hp.name for hp in space(SearchPlan()).space}
-    assert names == {"strength", "gate", "where", "beta", "learning_rate", "gate_learning_rate"}
-    one_rate = {"learning_rates": (1e-3, 1e-3), "gate_learning_rates": (1, 1)}
-    plan = SearchPlan(gates=["binary"], betas=[1], **one_rate)
-    assert {hp.name for hp in space(plan).space} == {"strength", "where"}
+    assert names == {"strength", "gate", "where", "beta", "learning_rate"}
+    rates = {"learning_rates": (1e-3, 1e-3), "gate_learning_rates": (0.3, 3.0)}
+    plan = SearchPlan(gates=["binary"], betas=[1], **rates)
+    assert {hp.name for hp in space(plan).space} == {"strength", "where", "gate_learning_rate"}
 
 
 @pytest.mark.parametrize(("gate", "own"), [("binary", 30.0), ("continuous", 1.0)])
