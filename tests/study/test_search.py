@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import RunSettings, SearchPlan, display, search
-from sparsevae.study.claims import LOCKS
+from sparsevae.study.claims import claimant, is_claimed
 from sparsevae.study.gap import FILE_NAME as GAP
 from sparsevae.study.oracles import FILE_NAME as ORACLE
 from sparsevae.study.search_progress import SearchWatch
@@ -221,6 +221,12 @@ def begun(folder):
     return [run for run in found if not records.is_complete(run)]
 
 
+def at_work(folder):
+    """Processes that hold such a run now."""
+    runs = [run.parent for run in begun(folder) if is_claimed(run.parent, "seed_0")]
+    return [pid for pid in (claimant(run, "seed_0") for run in runs) if pid]
+
+
 def assert_each_once(folder, n_trials):
     state = records.read_json(folder / ORACLE)
     assert len(state["trials"]) == n_trials
@@ -266,13 +272,9 @@ def test_a_chief_and_two_workers_one_killed_midway(tmp_path):
     process = members(tmp_path)
     with process("chief") as chief, process("tuner0") as victim, process("tuner1") as other:
         wait_for(lambda: begun(folder))
-        owners = {}
-        while victim.pid not in owners:
-            for run in begun(folder):
-                owners[int((run.parent / LOCKS / "seed_0").read_text().split()[0])] = run
-            time.sleep(0.05)
+        wait_for(lambda: victim.pid in at_work(folder))
         os.kill(victim.pid, signal.SIGKILL)
-        run = owners[victim.pid]
+        (run,) = (r for r in begun(folder) if claimant(r.parent, "seed_0") == victim.pid)
         assert not records.is_complete(run)
         output, errors = chief.communicate(timeout=900)
         said, _ = other.communicate(timeout=60)
@@ -311,10 +313,9 @@ def test_workers_of_one_machine_killed_one_after_another(tmp_path):
     for kill in ("worker", "worker", "all", ""):
         with tune(tmp_path, *sizes) as process:
             if kill:
-                wait_for(lambda: begun(folder))
-                lock = begun(folder)[0].parent / LOCKS / "seed_0"
-                pid = int(lock.read_text().split()[0])
-                os.kill(pid if kill == "worker" else process.pid, signal.SIGKILL)
+                wait_for(lambda: at_work(folder))
+                victim = at_work(folder)[0] if kill == "worker" else process.pid
+                os.kill(victim, signal.SIGKILL)
                 time.sleep(3)
                 process.kill()
             output, errors = process.communicate(timeout=900)
