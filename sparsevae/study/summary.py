@@ -58,7 +58,8 @@ def search_summary(result, folder: str, objectives: list[str]) -> str:
         "The front:" if len(objectives) > 1 else "The best:",
     ]
     shown = ["trial", "strength_in_gaps", "strength", "gate", "where", "beta", "learning_rate"]
-    shown += ["learning_rate_multiplier"]
+    if trials.groupby("gate")["learning_rate_multiplier"].nunique().max() > 1:
+        shown.append("learning_rate_multiplier")
     shown += list(dict.fromkeys([*objectives, "elbo", "density", "active_latents"]))
     front = result.front.sort_values(objectives[0])[shown]
     lines.append(front.to_string(index=False, float_format="{:.4g}".format))

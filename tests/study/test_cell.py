@@ -58,11 +58,11 @@ def test_a_run_that_diverges_has_failed_for_good(tmp_path):
 
 
 def test_a_run_that_fails_otherwise_is_tried_again(study):
-    wrong = make_study(study.folder, {**TINY, "data": "tinny"}, [{"seed": [0]}])
+    wrong = make_study(study.folder, {**TINY, "data_dir": "/absent"}, [{"seed": [0]}])
     (settings,) = wrong.cells
     assert run_cell(study.folder, settings) == "failed"
     noted = failure(study.folder / settings.name)
-    assert not noted["lasting"] and "Did you mean 'tiny'" in noted["reason"]
+    assert not noted["lasting"] and "`data_dir` must be an existing folder" in noted["reason"]
     forget_failures(study.folder)
     assert failure(study.folder / settings.name) is None
     assert not (study.folder / settings.name).exists()

@@ -44,6 +44,18 @@ def test_names_that_are_not_one_folder_are_refused(name):
         RunSettings(name)
 
 
+def test_data_sets_are_known_or_paths(tmp_path, monkeypatch):
+    for name in ("toy", "noisy_dsprites", "./mine", "images.npy", "noisy_./mine", "tfds:mnist"):
+        assert RunSettings("a", data=name).data == name
+    for name in ("dsprite", "noisy_dsprite"):
+        with pytest.raises(ValueError, match=r"`data` must be one of .*Did you mean 'dsprites'"):
+            RunSettings("a", data=name)
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"`data` 'mine' is not a known set.*'./mine'"):
+        RunSettings("a", data="mine")
+
+
 @pytest.mark.parametrize("name", ["a", "7", "run-1_b.v2"])
 def test_plain_names_are_taken(name):
     assert RunSettings(name).name == name

@@ -1,5 +1,6 @@
 """Searches that are run, killed and gone on with, alone and as chief and workers."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from sparsevae.study.gap import FILE_NAME as GAP
 from sparsevae.study.oracles import FILE_NAME as ORACLE
 from sparsevae.study.search_progress import SearchWatch
 from sparsevae.study.searches import PICTURE, TABLE
+from sparsevae.study.summary import search_summary
 from sparsevae.study.tuner import SparsityTuner
 
 SIZES = {"data": "tiny", "latent_dim": 3, "n_steps": 20, "batch_size": 8, "metrics": ["mig"]}
@@ -88,6 +90,15 @@ def test_everything_is_left_on_disk(whole):
     card = export.load(exported).card
     best = result.front[result.front["strength"] == card["settings"]["strength"]]
     assert len(best) == 1 and card["elbo"] == best["elbo"].iloc[0]
+
+
+def test_the_summary_shows_what_was_varied(whole):
+    folder, result = whole
+    text = search_summary(result, str(folder), ["elbo", "density"])
+    assert "The front:" in text and "learning_rate_multiplier" not in text
+    trials = result.trials.assign(learning_rate_multiplier=[10.0, 20.0, 30.0])
+    varied = dataclasses.replace(result, trials=trials)
+    assert "learning_rate_multiplier" in search_summary(varied, str(folder), ["elbo", "density"])
 
 
 def test_hyperparameters_and_curves_reach_tensorboard(whole):

@@ -109,7 +109,6 @@ def test_other_settings_in_the_same_folder_are_refused(finished, settings, compl
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data": "tinny"}, "`name` must be one of .*Did you mean 'tiny'"),
         ({"data_dir": "/absent"}, "`data_dir` must be an existing folder"),
         ({"gate_options": {"initial_density": 2.0}}, "`initial_density`"),
         ({"gate_options": {"initial_densty": 0.9}}, "initial_densty"),
