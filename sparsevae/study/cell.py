@@ -109,6 +109,8 @@ def _note_timing(cell, seconds, n_before):
     """What this process took; training and all the rest apart, for estimates."""
     history = _history(cell)
     of_step = history["seconds"] / history["step"].diff().fillna(history["step"])
+    if len(of_step) > 1:
+        of_step = of_step[1:]  # the first ones hold the compilation
     mine = history["seconds"][n_before:].sum()
     records.write_json(
         cell / TIMING,

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from sparsevae import records
+from sparsevae.study import cell as cells
 from sparsevae.study import make_study, study_table, sweep
 from sparsevae.study.cell import FAILURE, failure, forget_failures, note_failure, run_cell
 from sparsevae.study.claims import LOCKS, claim
@@ -43,6 +44,17 @@ def test_a_cell_goes_on_from_its_checkpoint(study, monkeypatch):
     monkeypatch.setattr("sparsevae.models.SparseVAE.fit", None)
     assert run_cell(study.folder, settings) == "complete"
     assert records.read_record(study.folder / settings.name) == record
+
+
+def test_the_time_of_a_step_is_without_the_compilation(tmp_path):
+    """Of a probe there are two rows only, and the first one holds it."""
+    (tmp_path / "history.csv").write_text("step,seconds\n40,4.0\n80,0.8\n")
+    cells._note_timing(tmp_path, seconds=10.0, n_before=0)
+    timing = records.read_json(tmp_path / cells.TIMING)
+    assert timing == {
+        "seconds_per_step": pytest.approx(0.02),
+        "seconds_besides": pytest.approx(5.2),
+    }
 
 
 def test_a_run_that_diverges_has_failed_for_good(tmp_path):
