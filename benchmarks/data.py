@@ -14,15 +14,15 @@ import statistics
 import sys
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import result
 import tyro
 
-from sparsevae import data, records
+from sparsevae import data
 from sparsevae.data.array import GridArray, MappedArray
 from sparsevae.data.dsprites import render_packed
 
@@ -182,16 +182,12 @@ def main():
         print(f"{name:44}{''.join(columns)}")
     for name, size in memory.items():
         print(f"{name:44}{size:10,.0f} MB resident")
-    records.write_json(
-        arguments.out,
-        {
-            "arguments": {**dataclasses.asdict(arguments), "out": str(arguments.out)},
-            "cores": os.cpu_count(),
-            "load": os.getloadavg(),
-            "versions": {n: metadata.version(n) for n in ("keras", "tensorflow", "numpy")},
-            "images_per_s": rates,
-            "resident_mb": memory,
-        },
+    result.write(
+        arguments,
+        ("keras", "tensorflow", "numpy"),
+        load=os.getloadavg(),
+        images_per_s=rates,
+        resident_mb=memory,
     )
 
 

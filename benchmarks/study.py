@@ -12,11 +12,11 @@ import os
 import statistics
 import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import result
 import tyro
 
 from sparsevae import records
@@ -152,16 +152,12 @@ def main() -> None:
         f"(c) {MODELS:,} models of {STEPS:,} steps on {workers} cores: {years:.1f} years, "
         f"{years * workers:.1f} core-years (published: {P100_YEARS} P100-years)"
     )
-    records.write_json(
-        arguments.out,
-        {
-            "arguments": {**dataclasses.asdict(arguments), "out": str(arguments.out)},
-            "cores": os.cpu_count(),
-            "versions": {n: metadata.version(n) for n in ("keras", "tensorflow", "keras-tuner")},
-            "seconds": seconds,
-            "by_workers": {str(k): v for k, v in by_workers.items()},
-            "projected_years": years,
-        },
+    result.write(
+        arguments,
+        ("keras", "tensorflow", "keras-tuner"),
+        seconds=seconds,
+        by_workers={str(k): v for k, v in by_workers.items()},
+        projected_years=years,
     )
 
 

@@ -9,18 +9,18 @@ import dataclasses
 import os
 import statistics
 import time
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import result
 import tensorflow as tf
 import tyro
 
 import sparsevae as sv
-from sparsevae import records
 
 IMAGE_SHAPE = (64, 64, 1)
 MULTIPLICATIONS = 13.9e6  # of one image's forward pass
@@ -177,17 +177,8 @@ def report(times, peaks, arguments):
         walls = [min(t["wall_ms"]) for n, t in times.items() if n.startswith(f"none {precision}")]
         share = flops / (min(walls) / 1e3) / 1e9 / peak if walls else float("nan")
         print(f"matmul peak {precision}: {peak:.0f} GFLOP/s; dense step reaches {share:.0%} of it")
-    records.write_json(
-        arguments.out,
-        {
-            "arguments": {**dataclasses.asdict(arguments), "out": str(arguments.out)},
-            "cores": os.cpu_count(),
-            "versions": {n: metadata.version(n) for n in ("keras", "tensorflow", "numpy")},
-            "times": times,
-            "ratios": ratios,
-            "matmul_gflops": peaks,
-        },
-    )
+    packages = ("keras", "tensorflow", "numpy")
+    result.write(arguments, packages, times=times, ratios=ratios, matmul_gflops=peaks)
 
 
 if __name__ == "__main__":
