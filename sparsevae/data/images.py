@@ -52,8 +52,11 @@ def check_images(images, image_shape: tuple[int, ...]) -> np.ndarray:
     return images
 
 
-def as_float32(images: np.ndarray) -> np.ndarray:
-    """Checked images as float32 in [0, 1]: uint8 is rescaled."""
+def as_float32(images: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Checked images as float32 in [0, 1], in `out` if it is given: uint8 is rescaled."""
     if images.dtype == np.uint8:
-        return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
-    return np.asarray(images, np.float32)
+        return np.multiply(images, np.float32(1 / 255), out=out, dtype=np.float32)
+    if out is None:
+        return np.asarray(images, np.float32)
+    out[...] = images
+    return out

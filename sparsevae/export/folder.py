@@ -11,11 +11,11 @@ older version could not read gets a new number, and a folder of a number that a 
 know is refused. `tests/export/v1` is a folder of format 1 that the tests of all versions load.
 """
 
-import hashlib
 import os
 import re
 from pathlib import Path
 
+from sparsevae.data.checksums import digest
 from sparsevae.records import read_json
 
 FORMAT_VERSION = 1
@@ -113,6 +113,5 @@ def digests(folder: Path) -> dict[str, str]:
         for name in names:
             path = Path(root) / name
             if path != folder / SUMS:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                found[path.relative_to(folder).as_posix()] = digest
+                found[path.relative_to(folder).as_posix()] = digest(path, "sha256")
     return dict(sorted(found.items()))

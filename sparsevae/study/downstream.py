@@ -119,9 +119,8 @@ class _Draw:
         return np.concatenate(parts)
 
 
-def _accuracies(draw, found, n_labels, other=None) -> Iterator[dict]:
+def _accuracies(names, found, n_labels, other=None) -> Iterator[dict]:
     """One row a factor."""
-    names = draw.data.factor_names
     for name, train, test, chance in zip(names, found.train, found.test, found.chance, strict=True):
         yield {
             "n_labels": n_labels,
@@ -143,11 +142,12 @@ def _labels(draw, predictor, sizes):
             predictor=predictor,
             seed=draw.seed,
         )
-        yield from _accuracies(draw, found, n)
+        yield from _accuracies(draw.data.factor_names, found, n)
 
 
 def _reduced(draw, predictor):
-    for k, other in enumerate(draw.data.factor_names):
+    names = draw.data.factor_names
+    for k, other in enumerate(names):
         left = metrics.without_best_latents(draw.codes, draw.factors[:, k], 1, seed=draw.seed)
         found = metrics.downstream(
             draw.codes[:, left],
@@ -157,7 +157,7 @@ def _reduced(draw, predictor):
             predictor=predictor,
             seed=draw.seed,
         )
-        yield from _accuracies(draw, found, len(draw.codes), other)
+        yield from _accuracies(names, found, len(draw.codes), other)
 
 
 def _strong(draw, predictor, n_shifts):
@@ -180,14 +180,7 @@ def _strong(draw, predictor, n_shifts):
                 predictor=predictor,
                 seed=draw.seed,
             )
-            yield {
-                "n_labels": len(factors),
-                "factor": name,
-                "other": names[other],
-                "train_accuracy": found.train[0],
-                "test_accuracy": found.test[0],
-                "chance": found.chance[0],
-            }
+            yield from _accuracies([name], found, len(factors), names[other])
 
 
 def _fairness(draw, predictor, n_per_value):

@@ -10,7 +10,7 @@ from sparsevae.study.grid import Study
 from sparsevae.study.table import study_table
 
 FOLDER = "tensorboard"
-MEASURED = ("elbo", "kl", "density", "active_latents")
+_MEASURED = ("elbo", "kl", "density", "active_latents")
 
 
 def write_hparams(
@@ -48,7 +48,7 @@ def write_hparams(
 def write_study_hparams(study: Study) -> None:
     """Writes what was varied and measured of each complete cell of a study."""
     table = study_table(study)
-    names = [c for c in table if c in MEASURED or c.startswith("score_")]
+    names = [c for c in table if c in _MEASURED or c.startswith("score_")]
     for row in table[table["status"] == "complete"].to_dict("records"):
         chosen = {field: row[field] for field in study.varied}
         measured = {name: row[name] for name in names}

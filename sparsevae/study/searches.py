@@ -18,7 +18,7 @@ from sparsevae.study.claims import claim
 from sparsevae.study.display import display
 from sparsevae.study.front import knee_first, pareto_front
 from sparsevae.study.gap import Gap, known_gap
-from sparsevae.study.hparams import MEASURED, write_hparams
+from sparsevae.study.hparams import write_hparams
 from sparsevae.study.hypermodel import MULTIPLIER, run_settings
 from sparsevae.study.plan import SEARCHED, SearchPlan, sign
 from sparsevae.study.scoring import export_run
@@ -175,13 +175,13 @@ def conclude(tuner: SparsityTuner, saved: Path) -> SearchResult:
 def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
     """One row for each trial, see `SearchResult`."""
     n_seeds, names = tuner.plan.n_seeds, tuner.plan.objectives
-    shown = list(dict.fromkeys([*names, "elbo", "density", "kl", "active_latents"]))
+    measured = _measured(tuner.plan)
     rows = []
     for trial_id, trial in sorted(tuner.oracle.trials.items()):
         folder = folders.trial_folder(tuner.folder, trial_id)
         settings = run_settings(trial.hyperparameters, tuner.base, tuner.plan, gap.nats)
         state, reason = folders.status(folder, n_seeds)
-        found = folders.values(folder, shown, n_seeds) if state == "complete" else {}
+        found = folders.values(folder, measured, n_seeds) if state == "complete" else {}
         rows.append(
             {
                 "trial": trial_id,
@@ -190,7 +190,7 @@ def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
                 **{field: getattr(settings, field) for field in SEARCHED},
                 MULTIPLIER: settings.gate_options[MULTIPLIER],
                 "n_steps": settings.n_steps,
-                **{name: found.get(name, np.nan) for name in shown},
+                **{name: found.get(name, np.nan) for name in measured},
                 "reason": reason,
             }
         )
@@ -199,14 +199,18 @@ def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
     return table
 
 
+def _measured(plan):
+    """Objectives and what is always of interest."""
+    return list(dict.fromkeys([*plan.objectives, "elbo", "density", "kl", "active_latents"]))
+
+
 def _write_hparams(tuner, trials):
     chosen = ["strength_in_gaps", *SEARCHED, MULTIPLIER]
-    measured = list(dict.fromkeys([*tuner.plan.objectives, *MEASURED]))
     for row in trials[trials["status"] == "complete"].to_dict("records"):
         write_hparams(
             folders.trial_folder(tuner.folder, row["trial"]),
             {name: row[name] for name in chosen},
-            {name: row[name] for name in measured},
+            {name: row[name] for name in _measured(tuner.plan)},
             row["n_steps"],
         )
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from sparsevae import metrics, records
 from sparsevae.choices import check_choice
 from sparsevae.study.cell import failure
 from sparsevae.study.conditions import load_data
+from sparsevae.study.progress import last_row
 from sparsevae.study.settings import RunSettings
 
 UDR = "udr.json"
@@ -60,8 +60,8 @@ def check_objectives(folder: Path, names: list[str]) -> None:
 
 def last_values(folder: Path, names: list[str]) -> dict[str, float]:
     """Values in the last row of the history of a trial that was ended early, as far as known."""
-    history = pd.read_csv(folder / "seed_0" / "history.csv")
-    return {name: float(history[name].iloc[-1]) for name in names if name in history}
+    row = last_row(folder / "seed_0")
+    return {name: float(row[name]) for name in names if name in row}
 
 
 def measure_udr(folder: Path, settings: RunSettings, n_seeds: int) -> None:

@@ -132,10 +132,6 @@ def _joined(parts):
     batch = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), np.float32)
     start = 0
     for part in parts:
-        target = batch[start : start + len(part)]
-        if part.dtype == np.uint8:
-            np.multiply(part, np.float32(1 / 255), out=target)
-        else:
-            target[...] = part
+        as_float32(part, out=batch[start : start + len(part)])
         start += len(part)
     return batch
