@@ -40,13 +40,13 @@ class L1Mask(sv.gates.Continuous):
         super().__init__(**{"threshold": 0.0, **kwargs})
 
     def cost(self, kernel_energy):
-        return ops.zeros_like(kernel_energy)
+        return ops.zeros(self.mask_shape)
 
 
 class ProximalAdam(keras.optimizers.Adam):
     """Adam, then `M <- max(M - rate_ij * price, 0)` with Adam's own step size of each entry."""
 
-    control = None
+    control = None  # the control whose price is taken
     n_layers = 1
 
     def update_step(self, gradient, variable, learning_rate):
@@ -54,8 +54,8 @@ class ProximalAdam(keras.optimizers.Adam):
         velocity = self._velocities[self._get_variable_index(variable)]
         step = ops.cast(self.iterations + 1, "float32")
         root = ops.sqrt(velocity / (1 - ops.power(self.beta_2, step)))
-        price = self.control.strength_at(self.iterations + OPEN)
-        price /= self.n_layers * int(np.prod(variable.shape))
+        price = ProximalAdam.control.strength_at(self.iterations + OPEN)
+        price /= ProximalAdam.n_layers * int(np.prod(variable.shape))
         shrunk = variable - learning_rate * price / (root + self.epsilon)
         self.assign(variable, ops.maximum(shrunk, 0.0))
 
@@ -92,11 +92,10 @@ def make(method: str | None, strength: float, seed: int) -> sv.SparseVAE:
     vae = sv.SparseVAE(*network(method, seed), control=control, seed=seed)
     vae.compile(keras.optimizers.Adam(1e-3))
     if method == "proximal":  # weight decay keeps kernels from growing as the mask shrinks
-        vae.compile(keras.optimizers.AdamW(1e-3, weight_decay=1e-3))
-        vae.gate_optimizer = ProximalAdam(1e-3)
-        vae.gate_optimizer.control = control
-        vae.gate_optimizer.n_layers = len(vae.gated_layers)
-        vae.gate_optimizer.build(vae._gate_weights())
+        ProximalAdam.control, ProximalAdam.n_layers = control, len(vae.gated_layers)
+        base = keras.optimizers.AdamW(1e-3, weight_decay=1e-3)
+        group = sv.training.Group("gates", optimizer=ProximalAdam(1e-3))
+        vae.compile(sv.training.GroupedOptimizer(base, [group]))
     return vae
 
 

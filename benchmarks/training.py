@@ -32,6 +32,8 @@ class Arguments:
 
     gates: tuple[str, ...] = ("none", "hard_concrete")
     """Gates, `none` for stock layers."""
+    phases: tuple[str, ...] = ("open", "learning", "frozen")
+    """Phases of the gates' control to measure each gate in."""
     precisions: tuple[str, ...] = ("float32", "mixed_bfloat16")
     jit: tuple[bool, ...] = (False,)
     """Values of jit_compile."""
@@ -48,11 +50,18 @@ class Arguments:
     out: Path = Path("benchmarks/results/training.json")
 
 
-def keras_step(gate, precision, jit, executions, arguments, images):
-    """A function that trains n_steps steps; gates are in their learning phase."""
+PHASES = {  # ramp and freeze of a control that stays in the phase
+    "open": {"ramp": (10**8, 10**8)},
+    "learning": {"ramp": (0, 10**6)},
+    "frozen": {"ramp": (0, 0), "freeze": 0},
+}
+
+
+def keras_step(gate, phase, precision, jit, executions, arguments, images):
+    """A function that trains n_steps steps; gates stay in one phase."""
     keras.config.set_dtype_policy(precision)
     gated = None if gate == "none" else gate
-    control = None if gated is None else sv.sparsity.Strength(100.0, ramp=(0, 10**6))
+    control = None if gated is None else sv.sparsity.Strength(100.0, **PHASES[phase])
     vae = sv.models.conv_vae(IMAGE_SHAPE, gate=gated, control=control)
     vae.compile(keras.optimizers.Adam(1e-4), jit_compile=jit, steps_per_execution=executions)
     batches = tf.data.Dataset.from_tensors(images).repeat()
@@ -148,9 +157,11 @@ def main():
     for precision in arguments.precisions:
         for jit in arguments.jit:
             for executions in arguments.executions:
+                run = (precision, jit, executions, arguments, images)
                 for gate in arguments.gates:
-                    name = f"{gate} {precision} jit={jit} executions={executions}"
-                    pieces[name] = keras_step(gate, precision, jit, executions, arguments, images)
+                    for phase in ("dense",) if gate == "none" else arguments.phases:
+                        name = f"{gate}/{phase} {precision} jit={jit} executions={executions}"
+                        pieces[name] = keras_step(gate, phase, *run)
         if arguments.torch and util.find_spec("torch"):
             pieces[f"torch {precision}"] = torch_step(precision, arguments, images)
     times = measure(pieces, arguments)
@@ -166,15 +177,17 @@ def report(times, peaks, arguments):
     ratios = {}
     for name, found in times.items():
         gate, _, rest = name.partition(" ")
-        base = times.get(f"none {rest}")
-        if base and gate not in ("none", "torch"):
+        base = times.get(f"none/dense {rest}")
+        if base and gate not in ("none/dense", "torch"):
             pairs = zip(found["cpu_ms"], base["cpu_ms"], strict=True)
             ratios[f"{name} / dense"] = [a / b for a, b in pairs]
     for name, values in ratios.items():
         print(f"{name:52} {spread(values)}  CPU time, pair by pair")
     flops = 6 * MULTIPLICATIONS * arguments.batch_size
     for precision, peak in peaks.items():
-        walls = [min(t["wall_ms"]) for n, t in times.items() if n.startswith(f"none {precision}")]
+        walls = [
+            min(t["wall_ms"]) for n, t in times.items() if n.startswith(f"none/dense {precision}")
+        ]
         share = flops / (min(walls) / 1e3) / 1e9 / peak if walls else float("nan")
         print(f"matmul peak {precision}: {peak:.0f} GFLOP/s; dense step reaches {share:.0%} of it")
     packages = ("keras", "tensorflow", "numpy")

@@ -21,6 +21,7 @@ _ROOMS = (
     "records",
     "sparsity",
     "study",
+    "training",
 )
 _NAMES = {"SparseVAE": "models"}
 

@@ -1,8 +1,10 @@
 """Gates: learnable masks over channel-to-channel links.
 
 In: the shape (in_channels, out_channels) of a mask. Out: masks in [0, 1], densities, prices.
-May import keras only, and of it `keras.ops`, so that gates run on any Keras backend.
+May import keras only, and of it `keras.ops`, so that gates run on any Keras backend; `training`.
 """
+
+from typing import Any
 
 import keras
 
@@ -13,8 +15,18 @@ from sparsevae.gates.continuous import Continuous
 from sparsevae.gates.fixed import Fixed
 from sparsevae.gates.gate import Gate
 from sparsevae.gates.hard_concrete import HardConcrete
+from sparsevae.gates.noise import one_step
 
-__all__ = ["AnnealedSigmoid", "Binary", "Continuous", "Fixed", "Gate", "HardConcrete", "get"]
+__all__ = [
+    "AnnealedSigmoid",
+    "Binary",
+    "Continuous",
+    "Fixed",
+    "Gate",
+    "HardConcrete",
+    "get",
+    "one_step",
+]
 
 NAMES = {
     "hard_concrete": HardConcrete,
@@ -24,7 +36,7 @@ NAMES = {
 }
 
 
-def get(identifier, seed: int | None = None) -> Gate:
+def get(identifier: Any, seed: int | None = None) -> Gate:
     """A gate from its name, its saved config, or a gate, which is returned as it is.
 
     Args:

@@ -1,6 +1,7 @@
 """A noise-free soft gate that hardens over training."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -30,11 +31,11 @@ class AnnealedSigmoid(Gate):
 
     def __init__(
         self,
-        initial_score=1.0,
-        final_hardness=200.0,
-        bounds=(-5.0, 5.0),
-        learning_rate_multiplier=3.0,
-        **kwargs,
+        initial_score: float = 1.0,
+        final_hardness: float = 200.0,
+        bounds: tuple[float, float] = (-5.0, 5.0),
+        learning_rate_multiplier: float = 3.0,
+        **kwargs: Any,
     ):
         super().__init__(learning_rate_multiplier=learning_rate_multiplier, **kwargs)
         if not bounds[0] < 0 < initial_score < bounds[1]:
@@ -51,21 +52,23 @@ class AnnealedSigmoid(Gate):
         self.final_hardness = final_hardness
         self.bounds = tuple(bounds)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, int]) -> None:
         super().build(input_shape)
         self._scaled_score = self._add_parameter(
             "score", self.initial_score, self.bounds, stddev=0.01
         )
-        self.progress = self.add_weight(
-            name="progress", shape=(), initializer="zeros", trainable=False
-        )
+        self.progress = self._add_state("progress", "zeros")
 
     @property
-    def score(self):
+    def mask_variables(self) -> list[keras.Variable]:
+        return [*super().mask_variables, self.progress]
+
+    @property
+    def score(self) -> Any:
         """Float32 `(in_channels, out_channels)`; the sign decides at the end."""
         return ops.multiply(self._scaled_score, self.learning_rate_multiplier)
 
-    def set_phase(self, learning, progress):
+    def set_phase(self, learning: Any, progress: Any) -> None:
         super().set_phase(learning, progress)
         self.progress.assign(progress)
 
@@ -80,18 +83,18 @@ class AnnealedSigmoid(Gate):
         hard = ops.cast(self.support(), "float32")
         return ops.where(ops.greater_equal(self.progress, 1.0), hard, self._soft_mask())
 
-    def support(self):
+    def support(self) -> Any:
         return ops.greater(self._scaled_score, 0)
 
-    def open_probability(self):
+    def open_probability(self) -> Any:
         """The soft mask: what its paper penalises, and the nearest thing here to a probability."""
         return self._soft_mask()
 
     @property
-    def initial_mask(self):
+    def initial_test_mask(self) -> float:
         return 1 / (1 + math.exp(-self.initial_score))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "initial_score": self.initial_score,

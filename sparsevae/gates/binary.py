@@ -1,13 +1,13 @@
 """0/1 gates with a straight-through gradient."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from sparsevae.choices import check_choice
 from sparsevae.gates.gate import Gate
-from sparsevae.gates.noise import LogisticNoise
 
 ESTIMATORS = ("bernoulli", "threshold")
 
@@ -34,11 +34,11 @@ class Binary(Gate):
 
     def __init__(
         self,
-        estimator="bernoulli",
-        initial_density=0.98,
-        bounds=(-4.6, 4.6),
-        learning_rate_multiplier=30.0,
-        **kwargs,
+        estimator: str = "bernoulli",
+        initial_density: float = 0.98,
+        bounds: tuple[float, float] = (-4.6, 4.6),
+        learning_rate_multiplier: float = 30.0,
+        **kwargs: Any,
     ):
         super().__init__(learning_rate_multiplier=learning_rate_multiplier, **kwargs)
         check_choice("estimator", estimator, ESTIMATORS)
@@ -56,16 +56,15 @@ class Binary(Gate):
         self.initial_density = initial_density
         self.bounds = tuple(bounds)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, int]) -> None:
         super().build(input_shape)
         start = math.log(self.initial_density / (1 - self.initial_density))
         self._scaled_logit = self._add_parameter("logit", start, self.bounds, stddev=0.01)
         if self.estimator == "bernoulli":
-            self._noise = LogisticNoise(self.mask_shape, self.seed)
-            self._offsets = self._noise.offsets  # tracked by Keras as state of this layer
+            self._add_noise()
 
     @property
-    def logit(self):
+    def logit(self) -> Any:
         """Log odds of p, float32 `(in_channels, out_channels)`."""
         return ops.multiply(self._scaled_logit, self.learning_rate_multiplier)
 
@@ -74,9 +73,6 @@ class Binary(Gate):
         soft = ops.sigmoid(self.logit)
         return ops.cast(is_open, "float32") + (soft - ops.stop_gradient(soft))
 
-    def _draw(self):
-        return self._noise.draw() if self.estimator == "bernoulli" else None
-
     def _learning_mask(self, draw):
         noise = self._noise(draw) if self.estimator == "bernoulli" else 0.0
         return self._straight_through(ops.greater(self.logit + noise, 0))
@@ -84,21 +80,21 @@ class Binary(Gate):
     def _fixed_mask(self):
         return ops.cast(ops.greater(self._scaled_logit, 0), "float32")
 
-    def open_probability(self):
+    def open_probability(self) -> Any:
         if self.estimator == "threshold":
             return self._fixed_mask()
         return ops.sigmoid(self.logit)
 
-    def cost(self, kernel_energy):
+    def cost(self, kernel_energy: Any) -> Any:
         if self.estimator == "threshold":
             return self._straight_through(self.support())
         return super().cost(kernel_energy)
 
     @property
-    def initial_mask(self):
+    def initial_mask(self) -> float:
         return self.initial_density if self.estimator == "bernoulli" else 1.0
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "estimator": self.estimator,

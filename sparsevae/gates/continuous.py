@@ -1,5 +1,7 @@
 """The continuous mask with an exact L1 penalty."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,7 +34,11 @@ class Continuous(Gate):
         Ziyin, Wang 2023, spred: Solving L1 Penalty with SGD, theorem 1, 2210.01212.
     """
 
-    def __init__(self, threshold=0.1, learning_rate_multiplier=1.0, **kwargs):
+    charges_kernel = True
+
+    def __init__(
+        self, threshold: float = 0.1, learning_rate_multiplier: float = 1.0, **kwargs: Any
+    ):
         super().__init__(learning_rate_multiplier=learning_rate_multiplier, **kwargs)
         if not 0 <= threshold < 1:
             raise ValueError(
@@ -40,12 +46,12 @@ class Continuous(Gate):
             )
         self.threshold = threshold
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, int]) -> None:
         super().build(input_shape)
         self._scaled_value = self._add_parameter("value", 1.0, (0.0, 1.0))
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """M before the cut, float32 `(in_channels, out_channels)` in [0, 1]."""
         return ops.multiply(self._scaled_value, self.learning_rate_multiplier)
 
@@ -58,11 +64,11 @@ class Continuous(Gate):
         cut = ops.where(ops.greater(value, self.threshold), value, 0.0)
         return ops.stop_gradient(cut) + (value - ops.stop_gradient(value))
 
-    def open_probability(self):
+    def open_probability(self) -> Any:
         return ops.cast(self.support(), "float32")
 
-    def cost(self, kernel_energy):
+    def cost(self, kernel_energy: Any) -> Any:
         return (ops.square(self.value) + kernel_energy) / 2
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "threshold": self.threshold}

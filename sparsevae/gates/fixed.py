@@ -1,6 +1,7 @@
 """A given 0/1 mask."""
 
 import base64
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ class Fixed(Gate):
         mask: Array `(in_channels, out_channels)` of zeros and ones (or booleans).
     """
 
-    def __init__(self, mask, **kwargs):
+    def __init__(self, mask: Any, **kwargs: Any):
         super().__init__(**kwargs)
         if isinstance(mask, dict):  # from a saved config: the bits, packed
             bits = np.frombuffer(base64.b64decode(mask["bits"]), dtype=np.uint8)
@@ -32,16 +33,13 @@ class Fixed(Gate):
             )
         self._given = mask.astype("float32")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, int]) -> None:
         if tuple(input_shape) != self._given.shape:
             raise ValueError(
                 f"The mask of a Fixed gate must have the shape {tuple(input_shape)} of its layer's "
                 f"(in_channels, out_channels). Received: shape {self._given.shape}"
             )
         super().build(input_shape)
-
-    def mask(self, training=False):
-        return self._fixed_mask()
 
     def _learning_mask(self, draw):
         del draw
@@ -50,9 +48,9 @@ class Fixed(Gate):
     def _fixed_mask(self):
         return ops.convert_to_tensor(self._given)
 
-    def open_probability(self):
+    def open_probability(self) -> Any:
         return self._fixed_mask()
 
-    def get_config(self):
+    def get_config(self) -> dict:
         bits = base64.b64encode(np.packbits(self._given.astype(bool))).decode("ascii")
         return {**super().get_config(), "mask": {"shape": self._given.shape, "bits": bits}}

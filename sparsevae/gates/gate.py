@@ -2,9 +2,16 @@
 
 import abc
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
+
+from sparsevae.gates.noise import LogisticNoise, drawn_in_this_step
+from sparsevae.training import assign_group, fused, read
+
+GROUP = "gates"  # of the optimizer
 
 
 class Gate(keras.layers.Layer, abc.ABC):
@@ -16,6 +23,9 @@ class Gate(keras.layers.Layer, abc.ABC):
     training. A new gate is learning; a control (`sparsevae.sparsity.Strength`) changes that
     through `set_phase`. Parameters, noise and masks are float32 under any dtype policy.
 
+    A sample is a function of the seed and of the number of samples before, which is a weight: any
+    Keras file goes on with the noise of an unbroken run.
+
     Args:
         learning_rate_multiplier: Float above 0. The trainable weight stores the gate's parameter
             divided by this number, so that under Adam and its kin (whose steps ignore the scale
@@ -24,7 +34,12 @@ class Gate(keras.layers.Layer, abc.ABC):
         seed: Integer, or None for a seed from Python's `random`, as Keras does.
     """
 
-    def __init__(self, *, learning_rate_multiplier=1.0, seed=None, **kwargs):
+    charges_kernel = False  # whether `cost` depends on the kernel
+    _noise: LogisticNoise | None = None
+
+    def __init__(
+        self, *, learning_rate_multiplier: float = 1.0, seed: int | None = None, **kwargs: Any
+    ):
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         if not 0 < learning_rate_multiplier < float("inf"):  # written so that NaN fails too
             raise ValueError(
@@ -35,7 +50,7 @@ class Gate(keras.layers.Layer, abc.ABC):
         self.seed = random.randrange(2**31) if seed is None else seed
         self.taken = False  # whether a layer has this gate
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, int]) -> None:
         """Creates the weights for a mask of shape `(in_channels, out_channels)`."""
         if len(input_shape) != 2 or not all(isinstance(n, int) and n > 0 for n in input_shape):
             raise ValueError(
@@ -43,47 +58,106 @@ class Gate(keras.layers.Layer, abc.ABC):
                 f"integers above 0. Received: {input_shape!r}"
             )
         self.mask_shape = tuple(input_shape)
-        self.learning = self.add_weight(
-            name="learning", shape=(), initializer="ones", trainable=False
+        self.learning = self._add_state("learning", "ones")
+
+    def _add_state(self, name, initializer, dtype="float32"):
+        """Scalar that is not trained; the same on all replicas."""
+        return self.add_weight(
+            name=name,
+            shape=(),
+            initializer=initializer,
+            dtype=dtype,
+            trainable=False,
+            aggregation="only_first_replica",
         )
+
+    def _add_noise(self, scale=1.0):
+        """Makes the learning mask a sample; to be called when all other weights exist."""
+        self._noise = LogisticNoise(self.mask_shape, self.seed, scale)
+        self.n_draws = self._add_state("n_draws", "zeros", "int32")
+        self.begun = self._add_state("begun", "ones")
 
     def _add_parameter(self, name, mean, bounds, stddev=0.0):
         """Trainable weight `parameter / learning_rate_multiplier`, kept inside `bounds`."""
         scale = 1 / self.learning_rate_multiplier
         low, high = (bound * scale for bound in bounds)
-        return self.add_weight(
+        weight = self.add_weight(
             name=name,
             shape=self.mask_shape,
             initializer=keras.initializers.RandomNormal(mean * scale, stddev * scale, self.seed),
             constraint=lambda weight: ops.clip(weight, low, high),
+            aggregation="mean",  # a constraint assigns inside a replica
         )
+        assign_group([weight], GROUP)
+        return weight
 
-    def call(self, kernel, transposed=False, training=False):
-        """Kernel times mask, in float32.
+    def call(
+        self,
+        kernel: Any,
+        transposed: bool = False,
+        training: bool = False,
+        dtype: str = "float32",
+    ) -> Any:
+        """Kernel times mask, formed in float32 and cast last.
 
         Args:
             kernel: Float tensor or variable `(..., in_channels, out_channels)`, or with the last
                 two axes swapped if `transposed`.
             transposed: Whether the kernel's last axes are `(out_channels, in_channels)`.
             training: Whether to take the training rule (see the class).
+            dtype: Of the result.
         """
-        mask = self.mask(training=training)
-        return ops.multiply(kernel, ops.transpose(mask) if transposed else mask)
 
-    def mask(self, training=False):
+        def times(mask, kernel):
+            product = ops.multiply(kernel, ops.transpose(mask) if transposed else mask)
+            return ops.cast(product, dtype)
+
+        if not training or not self.trainable_variables:
+            return times(self._fixed_mask(), kernel)
+        weights, draw = self.mask_variables, self.draw()
+        kernel, *values = read(kernel, *weights)
+        still = [ops.stop_gradient(value) for value in values]  # outside of the branch, too
+
+        def learning():
+            def product(kernel):
+                return times(self._learning_mask(draw), kernel)
+
+            return fused(product, [kernel], weights, values)
+
+        def fixed():
+            def product(kernel):
+                return times(ops.stop_gradient(self._fixed_mask()), kernel)
+
+            return fused(product, [kernel], weights, still)
+
+        return ops.cond(ops.greater(self.learning, 0.5), learning, fixed)
+
+    @property
+    def mask_variables(self) -> list[keras.Variable]:
+        """All variables that masks depend on."""
+        return self.trainable_variables
+
+    def mask(self, training: bool = False) -> Any:
         """Float32 mask `(in_channels, out_channels)` with values in [0, 1]."""
-        if not training:
+        if not training or not self.trainable_variables:
             return self._fixed_mask()
-        draw = self._draw()  # not inside: on JAX a branch cannot move the generator on
+        draw = self.draw()  # not inside: in a branch nothing can be counted
         return ops.cond(
             ops.greater(self.learning, 0.5),
             lambda: self._learning_mask(draw),
             lambda: ops.stop_gradient(self._fixed_mask()),
         )
 
-    def _draw(self):
-        """What is random in one learning mask; None where nothing is."""
-        return None
+    def draw(self) -> tuple | None:
+        """What is random in the mask of this step; None where nothing is."""
+        if self._noise is None:
+            return None
+        drawn = drawn_in_this_step()
+        if id(self) not in drawn:
+            number = ops.copy(ops.convert_to_tensor(self.n_draws))
+            self.n_draws.assign_add(1)
+            drawn[id(self)] = self._noise.draw(number)
+        return drawn[id(self)]
 
     @abc.abstractmethod
     def _learning_mask(self, draw):
@@ -94,27 +168,28 @@ class Gate(keras.layers.Layer, abc.ABC):
         """The deterministic mask: the test rule."""
 
     @abc.abstractmethod
-    def open_probability(self):
+    def open_probability(self) -> Any:
         """P(mask is not 0) while learning, float32 `(in_channels, out_channels)` in [0, 1]."""
 
-    def cost(self, kernel_energy):
+    def cost(self, kernel_energy: Any) -> Any:
         """What a control charges for each link, float32 `(in_channels, out_channels)`.
 
         Args:
-            kernel_energy: Sum of squares of each link's kernel weights, same shape.
+            kernel_energy: Sum of squares of each link's kernel weights, same shape; None for
+                gates that do not charge the kernel.
         """
         del kernel_energy  # only gates whose price depends on the kernel look at it
         return self.open_probability()
 
-    def support(self):
+    def support(self) -> Any:
         """Boolean `(in_channels, out_channels)`: the links that the test rule leaves open."""
         return ops.greater(self._fixed_mask(), 0)
 
-    def undecided(self):
+    def undecided(self) -> Any:
         """Boolean `(in_channels, out_channels)`: P(open) is between 0.1 and 0.9."""
         return ops.less(ops.abs(self.open_probability() - 0.5), 0.4)
 
-    def set_phase(self, learning, progress):
+    def set_phase(self, learning: Any, progress: Any) -> None:
         """Called by a control before each step.
 
         Args:
@@ -125,20 +200,35 @@ class Gate(keras.layers.Layer, abc.ABC):
         self.learning.assign(learning)
 
     @property
-    def initial_mask(self):
-        """Expected mask at the start; layers divide their initial kernel by it."""
+    def initial_mask(self) -> float:
+        """Expected mask when the gate begins to learn; kernels are divided by it then."""
+        return self.initial_test_mask
+
+    @property
+    def initial_test_mask(self) -> float:
+        """Mask of the test rule before the gate has learned; kernels start divided by it."""
         return 1.0
 
-    def fresh(self, seed):
+    def fresh(self, seed: int) -> "Gate":
         """An unbuilt copy with another seed and a name of its own."""
         config = self.get_config()
         del config["name"]
         return type(self).from_config({**config, "seed": seed})
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """As `keras.layers.Layer`; counts that files of earlier versions lack stay as they are."""
+        weights = [*self._trainable_variables, *self._non_trainable_variables]
+        n_counts = 0 if self._noise is None else 2
+        if len(store.keys()) != len(weights) - n_counts:
+            super().load_own_variables(store)
+            return
+        for number, weight in enumerate(weights[: len(store.keys())]):
+            weight.assign(store[str(number)])
+
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "learning_rate_multiplier": self.learning_rate_multiplier,

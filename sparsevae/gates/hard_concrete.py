@@ -1,6 +1,7 @@
 """The hard-concrete gate of L0 regularisation."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,7 +9,6 @@ from keras import ops
 
 from sparsevae.choices import check_choice
 from sparsevae.gates.gate import Gate
-from sparsevae.gates.noise import LogisticNoise
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -46,13 +46,13 @@ class HardConcrete(Gate):
 
     def __init__(
         self,
-        initial_density=0.9,
-        temperature=2 / 3,
-        stretch=(-0.1, 1.1),
-        test_rule="median",
-        bounds=(-7.0, 5.0),
-        learning_rate_multiplier=30.0,
-        **kwargs,
+        initial_density: float = 0.9,
+        temperature: float = 2 / 3,
+        stretch: tuple[float, float] = (-0.1, 1.1),
+        test_rule: str = "median",
+        bounds: tuple[float, float] = (-7.0, 5.0),
+        learning_rate_multiplier: float = 30.0,
+        **kwargs: Any,
     ):
         super().__init__(learning_rate_multiplier=learning_rate_multiplier, **kwargs)
         if not 0 < initial_density < 1:
@@ -82,15 +82,14 @@ class HardConcrete(Gate):
         self.test_rule = test_rule
         self.bounds = tuple(bounds)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int, int]) -> None:
         super().build(input_shape)
         start = math.log(self.initial_density / (1 - self.initial_density))
         self._scaled_log_alpha = self._add_parameter("log_alpha", start, self.bounds, stddev=0.01)
-        self._noise = LogisticNoise(self.mask_shape, self.seed, scale=1 / self.temperature)
-        self._offsets = self._noise.offsets  # tracked by Keras as state of this layer
+        self._add_noise(scale=1 / self.temperature)
 
     @property
-    def log_alpha(self):
+    def log_alpha(self) -> Any:
         """Location of the concrete distribution, float32 `(in_channels, out_channels)`."""
         return ops.multiply(self._scaled_log_alpha, self.learning_rate_multiplier)
 
@@ -102,27 +101,32 @@ class HardConcrete(Gate):
         # relu6 is a clip whose gradient is one pass over memory; that of ops.clip is five
         return ops.relu6(soft * (6 * (high - low)) + 6 * low) / 6
 
-    def _draw(self):
-        return self._noise.draw()
-
     def _learning_mask(self, draw):
         return self._mask(self.temperature, self._noise(draw))
 
     def _fixed_mask(self):
         return self._mask(self.temperature if self.test_rule == "median" else 1.0)
 
-    def open_probability(self):
+    def open_probability(self) -> Any:
         low, high = self.stretch
         return ops.sigmoid(self.log_alpha - self.temperature * math.log(-low / high))
 
-    def expected_mask(self):
+    def expected_mask(self) -> Any:
         """E[z], float32 `(in_channels, out_channels)` in [0, 1]; exact to about 1e-6."""
         return self._expectation(self.log_alpha, ops.sigmoid)
 
     @property
-    def initial_mask(self):
+    def initial_mask(self) -> float:
         start = math.log(self.initial_density / (1 - self.initial_density))
         return self._expectation(start, lambda x: 1 / (1 + math.exp(-x)))
+
+    @property
+    def initial_test_mask(self) -> float:
+        start = math.log(self.initial_density / (1 - self.initial_density))
+        if self.test_rule == "median":
+            start /= self.temperature
+        low, high = self.stretch
+        return min(1.0, max(0.0, (high - low) / (1 + math.exp(-start)) + low)) or 1.0
 
     def _expectation(self, log_alpha, sigmoid):
         """E[z] as the integral of P(z > t) over t in [0, 1], by Gauss-Legendre quadrature."""
@@ -135,7 +139,7 @@ class HardConcrete(Gate):
             for w, shift in zip(weights, shifts, strict=True)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "initial_density": self.initial_density,

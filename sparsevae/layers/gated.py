@@ -1,11 +1,13 @@
 """What all gated layers share: the gate as a sub-layer, and K' = K * M."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from sparsevae import gates
+from sparsevae.training import read
 
 
 class GatedLayer:
@@ -23,7 +25,7 @@ class GatedLayer:
     lora_enabled = False  # stock layers that know LoRA set their own
     _transposed = False  # whether the stored kernel ends in (out_channels, in_channels)
 
-    def __init__(self, *args, gate="hard_concrete", **kwargs):
+    def __init__(self, *args: Any, gate: Any = "hard_concrete", **kwargs: Any):
         super().__init__(*args, **kwargs)
         if getattr(self, "groups", 1) != 1:
             raise ValueError(
@@ -43,12 +45,13 @@ class GatedLayer:
             )
         self.gate.taken = True
 
-    def add_weight(self, *args, name=None, **kwargs):
+    def add_weight(self, *args: Any, name: str | None = None, **kwargs: Any) -> keras.Variable:
         if name == "kernel":
-            kwargs["autocast"] = False  # multiplied in float32, see `gated_kernel`
+            # multiplied in float32, see `gated_kernel`; assigned inside a replica, see `begin`
+            kwargs |= {"autocast": False, "aggregation": "mean"}
         return super().add_weight(*args, name=name, **kwargs)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
         axis = 1 if getattr(self, "data_format", None) == "channels_first" else -1
         shape = (input_shape[axis], self._out_channels)
@@ -63,40 +66,93 @@ class GatedLayer:
         kernel = self._raw_kernel
         kernel.assign(kernel / self.gate.initial_mask)
 
-    def call(self, inputs, training=None):
-        outputs = self._linear(inputs, self.gated_kernel(training=bool(training)))
+    @property
+    def waits(self) -> bool:
+        """Whether `hold` and `begin` make a difference: the gate's samples have another mean."""
+        return self._scale_of_begin != 1
+
+    def hold(self) -> None:
+        """Makes a new layer the stock layer until its gate begins to learn; see `begin`.
+
+        A new layer's kernel is divided by the expected mask, as its gate is learning. Under a
+        control that first holds gates open it must not be.
+        """
+        if not self.waits:
+            return
+        n_draws, begun = read(self.gate.n_draws, self.gate.begun)
+        if int(n_draws) == 0 and int(begun):
+            self._raw_kernel.assign(self._raw_kernel * self._scale_of_begin)
+            self.gate.begun.assign(0.0)
+
+    def begin(self, learning: Any) -> None:
+        """Divides the kernel by the expected mask, once, as the gate begins to learn.
+
+        So the layer goes on from where it was, on average over its samples.
+
+        Args:
+            learning: Boolean scalar; without it nothing changes.
+        """
+        begins = ops.logical_and(learning, ops.less(self.gate.begun, 0.5))
+        scale = ops.where(begins, 1 / self._scale_of_begin, 1.0)
+        self._raw_kernel.assign(ops.multiply(self._raw_kernel, scale))
+        self.gate.begun.assign(ops.maximum(self.gate.begun, ops.cast(begins, "float32")))
+
+    @property
+    def _scale_of_begin(self):
+        return self.gate.initial_mask / self.gate.initial_test_mask
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        # One mask for all uses of this layer in one call of the model.
+        drawn = vars(self._get_call_context()).setdefault("drawn_by_gates", {})
+        with gates.one_step(drawn):
+            kernel = self.gated_kernel(training=bool(training))
+        outputs = self._linear(inputs, kernel)
         if self.use_bias:
             last = getattr(self, "data_format", "channels_last") == "channels_last"
             shape = (-1,) if last else (-1, *(1,) * self.rank)
             outputs = ops.add(outputs, ops.reshape(self.bias, shape))
         return outputs if self.activation is None else self.activation(outputs)
 
-    def gated_kernel(self, training=False):
+    def gated_kernel(self, training: bool = False) -> Any:
         """K * M in the layer's compute dtype, shaped like the stored kernel."""
-        product = self.gate(self._whole_kernel, transposed=self._transposed, training=training)
-        return ops.cast(product, self.compute_dtype)
+        return self.gate(
+            self._whole_kernel,
+            transposed=self._transposed,
+            training=training,
+            dtype=self.compute_dtype,
+        )
 
     @property
-    def parameters_per_link(self):
+    def price_variables(self) -> list[keras.Variable]:
+        """Variables that `link_cost` depends on."""
+        kernel = [self._raw_kernel] if self.gate.charges_kernel else []
+        if kernel and self.lora_enabled:
+            kernel = [self.lora_kernel_a, self.lora_kernel_b]
+        return [*self.gate.mask_variables, *kernel]
+
+    @property
+    def parameters_per_link(self) -> int:
         """Kernel weights behind one gate: 1 for dense layers, the window for convolutions."""
         return math.prod(getattr(self, "kernel_size", (1,)))
 
-    def link_cost(self):
+    def link_cost(self) -> Any:
         """What a control charges for each link, float32 `(in_channels, out_channels)`."""
+        if not self.gate.charges_kernel:
+            return self.gate.cost(None)
         energy = ops.square(ops.cast(self._whole_kernel, "float32"))
         energy = ops.sum(energy, axis=tuple(range(len(energy.shape) - 2)))
         return self.gate.cost(ops.transpose(energy) if self._transposed else energy)
 
-    def quantize(self, *args, **kwargs):
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
             f"{type(self).__name__} cannot be quantized: quantization would skip the mask. Make "
             "stock layers of the model first: sparsevae.sparsity.fold(model)."
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "gate": keras.saving.serialize_keras_object(self.gate)}
 
-    def stock_config(self):
+    def stock_config(self) -> dict:
         """Config of the stock layer without gate and LoRA; its kernel is `gated_kernel()`."""
         without = ("gate", "lora_rank", "lora_alpha")
         return {key: value for key, value in self.get_config().items() if key not in without}

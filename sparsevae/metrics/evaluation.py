@@ -30,8 +30,9 @@ def evaluate(
     Per value NAME of a score: `NAME` over all latents, `NAME_active` over the active ones (0 if
     there is none) and `NAME_ceiling`, the value of a perfect code (each factor's index as one
     latent) on the same draw: the top of the scale for most scores, and well below 1 for some.
-    `active_latents` counts the latents that `metrics.active_latents` keeps. Images are drawn
-    uniformly with replacement. Factors with a single value are left out.
+    `spread_latents` counts these: the latents that `metrics.active_latents` keeps, whose codes
+    spread by at least its threshold (`active_latents`, in the logs of a model, counts by KL).
+    Images are drawn uniformly with replacement. Factors with a single value are left out.
 
     A score of several values has a suffix for each, such as `dci_fast_completeness`. "dci" and
     "unified_dci", with exact trees, take minutes: they must be asked for by name, and "all" has
@@ -91,7 +92,7 @@ def evaluate(
         scores = compute({**tables, **ceiling}, draw)
         resampled = [compute(tables, draw.resampled(rng)) for _ in range(n_bootstrap)]
     scores = _with_intervals(scores, resampled)
-    return {**scores, "active_latents": float(active.sum())}
+    return {**scores, "spread_latents": float(active.sum())}
 
 
 def _without_factors(asked: list[str], names: list[str], data: FactorData) -> list[str]:

@@ -1,5 +1,7 @@
 """The field's standard encoders and decoders, with or without gates."""
 
+from typing import Any
+
 import keras
 
 from sparsevae import gates
@@ -82,11 +84,11 @@ def conv_vae(
     image_shape: tuple[int, int, int],
     latent_dim: int = 10,
     *,
-    gate=None,
+    gate: str | gates.Gate | None = None,
     where: str = "both",
     seed: int = 0,
-    kernel_regularizer=None,
-    **kwargs,
+    kernel_regularizer: keras.Regularizer | str | None = None,
+    **kwargs: Any,
 ) -> SparseVAE:
     """The convolutional VAE of the field's large studies, 690,517 parameters for 64 x 64 x 1.
 
@@ -132,12 +134,12 @@ def mlp_vae(
     image_shape: tuple[int, int, int],
     latent_dim: int = 10,
     *,
-    gate=None,
+    gate: str | gates.Gate | None = None,
     where: str = "both",
     seed: int = 0,
-    kernel_regularizer=None,
+    kernel_regularizer: keras.Regularizer | str | None = None,
     hidden: int = 1200,
-    **kwargs,
+    **kwargs: Any,
 ) -> SparseVAE:
     """The fully connected VAE: encoder 1200-1200 ReLU, decoder 3 x 1200 tanh.
 

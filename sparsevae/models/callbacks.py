@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from sparsevae.models.checkpoints import checkpoint_path, checkpoints, save_state
+from sparsevae.models.epoch_logs import add_logs
 from sparsevae.records import atomic_file
 
 
@@ -26,17 +28,17 @@ class Progress(keras.callbacks.Callback):
         n_steps: Steps of the whole run; the bar begins at the optimizer's step.
     """
 
-    def __init__(self, n_steps: int):
+    def __init__(self, n_steps: int) -> None:
         super().__init__()
         self.n_steps = n_steps
         self._bar = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         step = int(self.model.optimizer.iterations)
         self._bar = tqdm(total=self.n_steps, initial=step, unit="step", dynamic_ncols=True)
         self._shown = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if time.monotonic() - self._shown < 1:
             return
         self._shown = time.monotonic()
@@ -45,7 +47,7 @@ class Progress(keras.callbacks.Callback):
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(int(self.model.optimizer.iterations) - self._bar.n)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._bar.update(int(self.model.optimizer.iterations) - self._bar.n)
         self._bar.close()
 
@@ -61,12 +63,12 @@ class Checkpoints(keras.callbacks.Callback):
         folder: Run folder; files are `checkpoints/step_*.npz` (the newest two) and `history.csv`.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.folder = Path(folder)
         self._stop_signal = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._began = time.monotonic()
         self._rows = _read_history(self.folder, before=int(self.model.optimizer.iterations))
         self._handlers = {}
@@ -76,34 +78,27 @@ class Checkpoints(keras.callbacks.Callback):
                 for number in (signal.SIGINT, signal.SIGTERM)
             }
 
-    def on_train_end(self, logs=None):
-        self._restore_handlers()
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._stop_signal is not None:  # it may come while the last checkpoint is written
             raise KeyboardInterrupt
 
-    def _restore_handlers(self):
+    def on_fit_end(self) -> None:
+        """Called by `SparseVAE.fit` however it ends: gives the signals back."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
     def _on_signal(self, number, frame):
         self._stop_signal = number
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch % 50 == 0:
             self._check_finite(logs)
         if self._stop_signal is not None:
-            self._save_or_restore(logs)
+            self._save(logs)
             self.on_train_end()
 
-    def on_epoch_end(self, epoch, logs=None):
-        self._save_or_restore(logs)
-
-    def _save_or_restore(self, logs):
-        try:
-            self._save(logs)
-        except BaseException:  # a full disk, say: `fit` ends without `on_train_end`
-            self._restore_handlers()
-            raise
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._save(logs)
 
     def _check_finite(self, logs):
         loss = float(logs["loss"])
@@ -117,7 +112,6 @@ class Checkpoints(keras.callbacks.Callback):
                 self._diverged(f"Weights of {weight.path} became NaN or infinite")
 
     def _diverged(self, what):
-        self._restore_handlers()
         kept = list(checkpoints(self.folder / "checkpoints"))
         last = f"the checkpoint of step {kept[-1]} is kept" if kept else "no checkpoint exists yet"
         raise DivergedError(
@@ -132,7 +126,8 @@ class Checkpoints(keras.callbacks.Callback):
         seconds = time.monotonic() - self._began
         self._began = time.monotonic()
         logs = {**logs, **self.model.gate_logs()}  # a stop within an epoch has none yet
-        row = {"step": step, "seconds": seconds, **{k: float(v) for k, v in logs.items()}}
+        row = {"step": step, "seconds": seconds}
+        add_logs(self, row, {k: float(v) for k, v in logs.items()})
         self._rows.append(row)
         with atomic_file(self.folder / "history.csv") as temporary:
             pd.DataFrame(self._rows).to_csv(temporary, index=False)

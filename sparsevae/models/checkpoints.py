@@ -70,7 +70,6 @@ def _variables(model):
     groups = {
         "model": model_variables,
         "optimizer": model.optimizer.variables,
-        "gate_optimizer": model.gate_optimizer.variables,
     }
     return {
         _OF_SLOT.sub("", f"{group}/{number:04d}/{variable.name}"): variable

@@ -1,6 +1,7 @@
 """Disentanglement scores while a model trains."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from sparsevae import metrics as scores
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.metrics.images import FactorData
 from sparsevae.metrics.validation import check_count
+from sparsevae.models.epoch_logs import add_logs
 
 
 class DisentanglementScores(keras.callbacks.Callback):
@@ -29,7 +31,8 @@ class DisentanglementScores(keras.callbacks.Callback):
 
     Raises:
         TypeError: if a count is not an integer; in `fit` if `encode` is missing.
-        ValueError: if a count is too small or a metric unknown.
+        ValueError: if a count is too small or a metric unknown; in `fit` if the logs hold one of
+            the names already, as they do after another callback of this class.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class DisentanglementScores(keras.callbacks.Callback):
         n_samples: int = 10_000,
         seed: int = 0,
         encode: Callable[[np.ndarray], np.ndarray] | None = None,
-    ):
+    ) -> None:
         super().__init__()
         self.data = data
         self.metrics = score_names(metrics)
@@ -50,19 +53,20 @@ class DisentanglementScores(keras.callbacks.Callback):
         self.seed = seed
         self.encode = encode
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self.encode is None and not hasattr(self.model, "codes"):
             raise TypeError(
                 "`encode` must be given for a model without `codes`. "
                 f"Received: a {type(self.model).__name__} and encode=None"
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if (epoch + 1) % self.every == 0:
-            logs |= scores.evaluate(
+            found = scores.evaluate(
                 self.encode or self.model.codes,
                 self.data,
                 metrics=self.metrics,
                 seed=self.seed,
                 n_samples=self.n_samples,
             )
+            add_logs(self, logs, found)

@@ -1,10 +1,12 @@
 """The beta-VAE objective."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from sparsevae.objectives.elbo import Terms
-from sparsevae.objectives.objective import Objective
+from sparsevae.objectives.objective import Context, Objective
+from sparsevae.training import Setting
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -12,21 +14,28 @@ class BetaVAE(Objective):
     """`-E[log p(x given z)] + beta KL(q(z given x) || p(z))`, mean over the batch.
 
     Args:
-        beta: Float at least 0; 1 is the negative ELBO.
+        beta: Float at least 0; 1 is the negative ELBO. Or a Keras schedule of the step, such as
+            `keras.optimizers.schedules.PolynomialDecay(0.0, 10_000, 4.0)` for a linear warm-up.
+            It may be changed while the model trains.
 
     References:
         Higgins et al. 2017, beta-VAE, equation 4.
     """
 
-    def __init__(self, beta=1.0):
-        if not 0 <= beta < float("inf"):
-            raise ValueError(
-                f"`beta` must be a finite float of at least 0. Received: beta={beta!r}"
-            )
+    loss_names = ("reconstruction_loss", "kl_loss")
+    beta = Setting()
+
+    def __init__(
+        self,
+        beta: float | keras.optimizers.schedules.LearningRateSchedule = 1.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
         self.beta = beta
 
-    def __call__(self, terms: Terms) -> tf.Tensor:
-        return tf.reduce_mean(self.beta * terms.kl - terms.log_likelihood)
-
-    def get_config(self):
-        return {"beta": self.beta}
+    def losses(self, context: Context) -> dict[str, tf.Tensor]:
+        beta = self.value_of("beta", context.step)
+        return {
+            "reconstruction_loss": -context.mean(context.terms.log_likelihood),
+            "kl_loss": beta * context.mean(context.terms.kl),
+        }

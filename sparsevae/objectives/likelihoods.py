@@ -2,6 +2,7 @@
 
 import abc
 import math
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -19,11 +20,12 @@ class Likelihood(abc.ABC):
     def __call__(self, decoded: tf.Tensor) -> tfd.Independent:
         """TFP distribution over images; `decoded` is `(batch, height, width, channels)`."""
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal likelihood."""
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**config)
 
 
@@ -35,7 +37,7 @@ class Bernoulli(Likelihood):
     the field; it is a probability only for binary images.
     """
 
-    def __call__(self, decoded):
+    def __call__(self, decoded: tf.Tensor) -> tfd.Independent:
         logits = tf.cast(decoded, tf.float32)
         return tfd.Independent(
             tfd.Bernoulli(logits=logits, dtype=tf.float32), len(logits.shape) - 1
@@ -54,18 +56,18 @@ class Gaussian(Likelihood):
         variance: Float above 0, in squared units of pixels in [0, 1].
     """
 
-    def __init__(self, variance=0.5):
+    def __init__(self, variance: float = 0.5) -> None:
         if not 0 < variance < float("inf"):
             raise ValueError(
                 f"`variance` must be a finite float above 0. Received: variance={variance!r}"
             )
         self.variance = variance
 
-    def __call__(self, decoded):
+    def __call__(self, decoded: tf.Tensor) -> tfd.Independent:
         mean = tf.cast(decoded, tf.float32)
         return tfd.Independent(tfd.Normal(mean, math.sqrt(self.variance)), len(mean.shape) - 1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"variance": self.variance}
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME = "record.json"
+_RENAMED_SCORES = {"active_latents": "spread_latents"}  # the former is the model's count, by KL
 
 
 def write_record(folder: str | Path, record: dict[str, Any]) -> None:
@@ -34,7 +35,8 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         folder: Folder of the run.
 
     Returns:
-        Nested dict as written, with lists for arrays and None for NaN and infinities.
+        Nested dict as written, with lists for arrays and None for NaN and infinities. Of an older
+        record, `scores` under the names of today: `spread_latents` was `active_latents`.
 
     Raises:
         FileNotFoundError: if the run is not complete or not there.
@@ -50,6 +52,8 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         raise ValueError(
             f"{FILE_NAME} must hold a dict. Received: {type(record).__name__} in {folder}"
         )
+    if isinstance(scores := record.get("scores"), dict):
+        record["scores"] = {_RENAMED_SCORES.get(name, name): v for name, v in scores.items()}
     return record
 
 

@@ -4,6 +4,7 @@ In: Keras models that hold gated layers. Out: densities, penalties, plain Keras 
 May import keras, `layers` and `gates`; any Keras backend.
 """
 
+from sparsevae.sparsity.control import Control
 from sparsevae.sparsity.fold import fold
 from sparsevae.sparsity.links import (
     gated_layers,
@@ -16,6 +17,7 @@ from sparsevae.sparsity.small_weights import cut_below, share_below
 from sparsevae.sparsity.strength import Strength
 
 __all__ = [
+    "Control",
     "Strength",
     "cut_below",
     "fold",

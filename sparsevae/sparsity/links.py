@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -22,7 +23,7 @@ def gated_layers(model: keras.layers.Layer) -> list[GatedLayer]:
     return list({id(layer): layer for layer in found}.values())
 
 
-def by_name(pairs) -> dict:
+def by_name(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Dict of (name, value) pairs; as in Keras files, a name used before gets `_1`, `_2`."""
     found = {}
     for name, value in pairs:
@@ -62,20 +63,20 @@ def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
     return [total / sum(totals) for total in totals]
 
 
-def weighted_mean(layers: Sequence[GatedLayer], weighting: str, of: Callable):
+def weighted_mean(layers: Sequence[GatedLayer], weighting: str, of: Callable) -> Any:
     """Mean over the model of `of(layer)`, a tensor with one entry for each link; scalar."""
     weights = layer_weights(layers, weighting)
     means = [ops.mean(ops.cast(of(layer), "float32")) for layer in layers]
     return sum(weight * mean for weight, mean in zip(weights, means, strict=True))
 
 
-def share_of_links(layers: Sequence[GatedLayer], of: Callable):
+def share_of_links(layers: Sequence[GatedLayer], of: Callable) -> Any:
     """Share of all links for which `of(layer)`, booleans for each link, is true; in [0, 1]."""
     counts = [ops.sum(ops.cast(of(layer), "float32")) for layer in layers]
     return sum(counts) / sum(math.prod(layer.gate.mask_shape) for layer in layers)
 
 
-def layer_densities(model: keras.Model) -> dict:
+def layer_densities(model: keras.Model) -> dict[str, Any]:
     """Share of links that the test rule leaves open, in [0, 1], by name of gated layer."""
     return by_name(
         (layer.name, ops.mean(ops.cast(layer.gate.support(), "float32")))
@@ -83,7 +84,7 @@ def layer_densities(model: keras.Model) -> dict:
     )
 
 
-def masks(model: keras.Model) -> dict:
+def masks(model: keras.Model) -> dict[str, Any]:
     """Masks of the test rule by name of layer, float32 arrays `(in_channels, out_channels)`."""
     return by_name(
         (layer.name, ops.convert_to_numpy(layer.gate.mask(training=False)))

@@ -42,7 +42,7 @@ def score_table(scores: Mapping[str, float]) -> str:
         if f"{name}_low" in scores:
             low, high = scores[f"{name}_low"], scores[f"{name}_high"]
             lines[-1] += f"   95 %: {low:.3f} to {high:.3f}"
-    lines.append(f"{'latents by spread of codes':{width}}{scores['active_latents']:10.0f} active")
+    lines.append(f"{'latents by spread of codes':{width}}{scores['spread_latents']:10.0f} active")
     return "\n".join(lines)
 
 

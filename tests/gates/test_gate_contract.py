@@ -34,7 +34,7 @@ def test_masks_are_float32_in_the_unit_interval(name, dtype_policy):
     gate = spread(built(name))
     for mask in (gate.mask(), gate.mask(training=True), gate.open_probability()):
         check_mask(mask)
-    assert all(weight.dtype == "float32" for weight in gate.weights)
+    assert all(weight.dtype == "float32" for weight in gate.trainable_variables)
 
 
 @each_gate

@@ -12,7 +12,7 @@ SHAPE = (400, 500)
 
 def noises(seed, n=2, **arguments):
     noise = LogisticNoise(SHAPE, seed, **arguments)
-    return [array(noise(noise.draw())).astype("float64") for _ in range(n)]
+    return [array(noise(noise.draw(number))).astype("float64") for number in range(n)]
 
 
 def correlation(a, b):
@@ -38,6 +38,26 @@ def test_neighbours_and_calls_are_independent(seed):
     assert abs(correlation(first[1:], first[:-1])) < limit
     assert abs(correlation(first, second)) < limit
     assert abs(correlation(np.abs(first), np.abs(second))) < limit
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_entries_are_independent_at_the_lag_of_the_two_windows(seed):
+    """Of one table, windows that begin |a - b| apart share entries: correlation -1/2 there."""
+    noise = LogisticNoise(SHAPE, seed)
+    for number in range(4):
+        starts = array(noise.starts(number))
+        sample = array(noise(noise.draw(number))).ravel()
+        lag = int(abs(starts[1] - starts[0]))
+        assert 0 < lag < sample.size, "the case tests nothing"
+        assert abs(correlation(sample[lag:], sample[:-lag])) < 5 / np.sqrt(sample.size - lag)
+
+
+def test_a_draw_is_a_function_of_seed_and_number():
+    noise = LogisticNoise(SHAPE, 3)
+    later = array(noise(noise.draw(7)))
+    array(noise(noise.draw(2)))
+    np.testing.assert_array_equal(array(noise(noise.draw(7))), later)
+    assert not np.array_equal(array(noise(noise.draw(8))), later)
 
 
 def test_seeds_fix_the_sequence():

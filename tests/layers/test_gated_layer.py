@@ -70,10 +70,10 @@ def test_fit_draws_anew_at_every_step_and_repeats_with_the_seed():
         model.compile("sgd", "mse", jit_compile=keras.backend.backend() == "jax")
         x = np.random.default_rng(0).normal(size=(20, 4))
         model.fit(x, x[:, :1], batch_size=4, verbose=0)
-        return model.get_weights(), array(layers[0].gate._offsets.state)
+        return model.get_weights(), int(layers[0].gate.n_draws)
 
-    (first, state), (second, _) = trained(), trained()
-    assert state[1] == 5  # one draw for each step
+    (first, n_draws), (second, _) = trained(), trained()
+    assert n_draws == 5  # one draw for each step
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 

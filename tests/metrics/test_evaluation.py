@@ -39,13 +39,13 @@ DATA = GridData()
 def test_perfect_encoder_reaches_the_ceiling():
     scores = evaluate(perfect, DATA, metrics=QUICK, n_samples=2_000, batch_size=300)
     expected = [f"{name}{view}" for name in QUICK for view in ("", "_active", "_ceiling")]
-    assert list(scores) == [*expected, "active_latents"]
+    assert list(scores) == [*expected, "spread_latents"]
     assert all(type(value) is float for value in scores.values())
     for name in ("mig", "sap"):
         assert scores[name] == scores[f"{name}_active"]
         assert scores[name] == pytest.approx(scores[f"{name}_ceiling"], abs=1e-6)
     assert scores["factor_vae"] == scores["beta_vae"] == 1.0
-    assert scores["active_latents"] == 3  # the single color is constant
+    assert scores["spread_latents"] == 3  # the single color is constant
 
 
 def test_all_scores_are_finite_floats_of_every_view():
@@ -109,13 +109,13 @@ def test_dead_latents_count_for_nothing():
         return np.hstack([perfect(images)[:, 1:3], 1e-4 * perfect(images)[:, 1:3]])
 
     scores = evaluate(faint, DATA, metrics="mig", n_samples=500)
-    assert scores["active_latents"] == 2
+    assert scores["spread_latents"] == 2
     assert scores["mig"] == pytest.approx(0, abs=0.05) and scores["mig_active"] > 0.4
 
 
 def test_encoder_with_no_active_latent_scores_zero():
     scores = evaluate(lambda x: np.full((len(x), 3), 0.1), DATA, n_samples=100)
-    assert scores["active_latents"] == 0
+    assert scores["spread_latents"] == 0
     for name in ("mig", "factor_vae", "dci_fast_disentanglement", "gaussian_total_correlation"):
         assert scores[name] == scores[f"{name}_active"] == 0
 

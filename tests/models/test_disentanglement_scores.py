@@ -45,6 +45,32 @@ def test_history_holds_the_scores_of_every_second_epoch(vae):
     assert len(history["mig"]) == len(history["sap_ceiling"]) == len(history["mig_active"]) == 2
 
 
+def test_active_latents_are_the_models_in_every_epoch(vae):
+    """Both latents cost KL, by their variance, and the code is the same for all images."""
+    vae.encoder.get_layer("encoder_z_mean").kernel.assign(np.zeros((1200, 2)))
+    vae.encoder.get_layer("encoder_z_log_var").bias.assign(np.ones(2))
+    vae.compile(keras.optimizers.SGD(0.0))
+    history = fit(vae, DisentanglementScores(DATA, every=2, n_samples=50), epochs=4).history
+    assert history["active_latents"] == [2, 2, 2, 2]
+    assert history["spread_latents"] == [0, 0]
+
+
+def test_scores_have_names_that_the_model_does_not_log(vae):
+    callback = DisentanglementScores(DATA, ["all", "dci", "unified_dci"], n_samples=16)
+    plain = vae.fit(DATA.as_tf_dataset(16), steps_per_epoch=1, verbose=0).history
+    assert plain.keys() < fit(vae, callback, epochs=1).history.keys()
+
+
+def test_a_log_is_not_overwritten(vae):
+    seen = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
+    first, second = (DisentanglementScores(DATA, m, n_samples=50) for m in ("mig", ["sap", "mig"]))
+    taken = "mig, mig_active, mig_ceiling, spread_latents"
+    with pytest.raises(ValueError, match=f"one value.*DisentanglementScores: {taken}$"):
+        fit(vae, first, watch, second)
+    assert "mig" in seen[0] and "sap" not in seen[0]
+
+
 def test_last_scores_are_those_of_the_trained_model(vae):
     logged = fit(vae, DisentanglementScores(DATA, n_samples=200, seed=4)).history["mig"]
     scores = metrics.evaluate(vae.codes, DATA, metrics="mig", seed=4, n_samples=200)

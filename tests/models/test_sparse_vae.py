@@ -136,12 +136,9 @@ def test_keras_file_holds_everything(rich_vae, images, values, tmp_path):
     for a, b in zip(values(loaded), values(rich_vae), strict=True):
         assert a.shape == b.shape
     assert int(loaded.optimizer.iterations) == 4
-    for mine, its in (
-        (rich_vae.optimizer, loaded.optimizer),
-        (rich_vae.gate_optimizer, loaded.gate_optimizer),
-    ):
-        for a, b in zip(mine.variables, its.variables, strict=True):
-            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert len(values(rich_vae)) > 3 * len(rich_vae.trainable_variables)
+    for a, b in zip(values(rich_vae), values(loaded), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_loaded_model_trains_on(rich_vae, images, tmp_path):
@@ -205,8 +202,6 @@ def test_bad_datasets_and_tensors_are_refused(vae, kind):
     batches = tf.data.Dataset.from_tensors(images)
     with pytest.raises(ValueError, match=message):
         vae.fit(batches)
-    with pytest.raises(ValueError, match=message):
-        vae.fit(batches.map(lambda x: (x, 0)))
     with pytest.raises(ValueError, match=message):
         vae.fit(tf.constant(images))
 

@@ -13,6 +13,17 @@ def test_round_trip(tmp_path):
     assert is_complete(tmp_path / "a") and read_record(tmp_path / "a") == record
 
 
+def test_older_scores_are_read_under_the_name_of_today(tmp_path):
+    """Their count of latents by spread bore the name of the model's count by KL."""
+    scores = {"mig": 0.25, "active_latents": 3.0, "later": 1.0}
+    write_record(tmp_path / "old", {"active_latents": 2.0, "scores": scores})
+    record = read_record(tmp_path / "old")
+    assert record["active_latents"] == 2 and record["scores"]["spread_latents"] == 3
+    assert list(record["scores"]) == ["mig", "spread_latents", "later"]
+    table = read_records(tmp_path)
+    assert list(table["active_latents"]) == [2] and list(table["scores.spread_latents"]) == [3]
+
+
 def test_table_has_one_row_per_complete_run(tmp_path):
     write_record(tmp_path / "b", {"seed": 1, "scores": {"mig": np.nan, "deep": {"x": [1, 2]}}})
     write_record(tmp_path / "a", {"seed": 0, "scores": {"mig": 0.5}, "name": "first"})

@@ -1,9 +1,13 @@
+from contextlib import nullcontext
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pandas as pd
 import pytest
 
-from sparsevae import records
+from sparsevae import data, records
+from sparsevae.models import DisentanglementScores, mlp_vae
 from sparsevae.study import RunSettings
 from sparsevae.study.hopeless import HopelessError, StopHopeless
 
@@ -77,3 +81,29 @@ def test_only_runs_of_the_same_length_are_compared(others):
         history.loc[1, "step"] = 300
         history.to_csv(path, index=False)
     assert judge(others, ["elbo"], elbo=-99.0) == ""
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.0], ids=["no latent", "three latents"])
+def test_active_latents_are_the_models_whatever_the_scores_say(tmp_path, bias):
+    """The scores find three latents where the model has none, and none where it has three."""
+    tiny = data.load("tiny")
+    vae = mlp_vae(tiny.image_shape, latent_dim=3, hidden=8)
+    for name, value in (("z_mean", 0.0), ("z_log_var", bias)):
+        head = vae.encoder.get_layer(f"encoder_{name}")
+        head.kernel.assign(np.zeros(head.kernel.shape))
+        head.bias.assign(np.full(head.bias.shape, value))
+    vae.compile(keras.optimizers.SGD(0.0))
+
+    def encode(images):
+        return images[:, :3, 3, 0] * (1.0 - bias)
+
+    logs = {}
+    scores = DisentanglementScores(tiny, n_samples=100, encode=encode)
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, found: logs.update(found))
+    stop = StopHopeless(RunSettings("seed_0", n_steps=4), tmp_path, ["elbo"])
+    refused = nullcontext() if bias else pytest.raises(HopelessError, match="no latent is left")
+    with refused:
+        vae.fit(
+            tiny.as_tf_dataset(8), steps_per_epoch=2, callbacks=[scores, watch, stop], verbose=0
+        )
+    assert (logs["active_latents"], logs["spread_latents"]) == ((3, 0) if bias else (0, 3))

@@ -13,6 +13,7 @@ import sparsevae as sv
 from sparsevae import records
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import run, training
+from sparsevae.study.summary import summary
 
 run_room = importlib.import_module("sparsevae.study.run")
 
@@ -61,7 +62,7 @@ def test_the_record_is_complete(finished, settings):
     assert record["elbo"] == pytest.approx(-(record["reconstruction"] + record["kl"]), rel=1e-5)
     assert len(record["densities"]) == 6 and 0 <= record["density"] <= 1
     assert record["scores"] == records.read_json(folder / "scores.json")
-    assert {"mig", "mig_active", "mig_ceiling", "active_latents"} <= set(record["scores"])
+    assert {"mig", "mig_active", "mig_ceiling", "spread_latents"} <= set(record["scores"])
     made = records.read_json(folder / "settings.json")
     assert made["settings"] == record["settings"]
     assert {"keras", "tensorflow", "numpy"} <= set(made["versions"])
@@ -80,6 +81,16 @@ def test_a_complete_run_is_read_not_repeated(finished, settings, monkeypatch):
     monkeypatch.setattr(run_room, "train", None)
     monkeypatch.setattr(run_room, "build", None)
     assert run(settings, folder.parent) == record
+
+
+def test_a_record_from_before_a_score_was_renamed_is_read(finished, settings, tmp_path):
+    folder, record = finished
+    old = {name.replace("spread_", "active_"): v for name, v in record["scores"].items()}
+    (tmp_path / "tiny").mkdir()
+    shutil.copy(folder / "settings.json", tmp_path / "tiny")
+    records.write_record(tmp_path / "tiny", {**record, "scores": old})
+    assert old != record["scores"] and run(settings, tmp_path) == record
+    assert "latents by spread of codes" in summary(record, "")
 
 
 def test_a_run_without_its_record_is_finished_not_repeated(

@@ -154,7 +154,7 @@ def test_a_run_without_factors_has_the_scores_that_need_none(without_factors):
     folder, record = without_factors
     assert record["data_source"] == "file" and record["factor_names"] == []
     expected = {name + end for name in UNSUPERVISED for end in ("", "_active")}
-    assert set(record["scores"]) == {*expected, "active_latents"}
+    assert set(record["scores"]) == {*expected, "spread_latents"}
     assert np.isfinite(record["elbo"])
     assert (folder / "pictures" / "traversals.png").exists()
     text = summary(record, str(folder))

@@ -1,0 +1,78 @@
+"""Objective and control as parts of a model: checked, built, given to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from sparsevae.models.losses import SAMPLE, fold_in, terms_of
+from sparsevae.models.tracking import RESERVED
+from sparsevae.objectives import Batch, Context, Objective
+from sparsevae.objectives.objective import check_objective
+from sparsevae.sparsity import Control
+from sparsevae.sparsity.control import check_control
+
+if TYPE_CHECKING:
+    from sparsevae.models.sparse_vae import SparseVAE
+
+PARTS = ("objective", "control")
+
+
+def ready_objective(vae: SparseVAE, objective: Any) -> Objective:
+    """The objective, built for a model.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if it could not be saved.
+    """
+    check_objective(objective, RESERVED)
+    if not objective.built:
+        objective.build({"images": (None, *vae.image_shape), "z": (None, vae.latent_dim)})
+    if any(not layer.built for layer in objective._flatten_layers(include_self=False)):
+        _build_by_use(vae, objective)
+    objective.mark_weights()
+    return objective
+
+
+def _build_by_use(vae, objective):
+    """Networks that get their shapes when they are first called are called, with two images."""
+    images = tf.zeros((2, *vae.image_shape))
+    terms, decoded = terms_of(vae, images, fold_in(vae.seed, SAMPLE), training=False)
+    context = Context(
+        batch=Batch(images, partner=images),
+        terms=terms,
+        decoded=decoded,
+        step=tf.constant(0),
+        prior=vae.prior,
+        n_data=vae.n_data or 2,
+        encoder=vae.encoder,
+        decoder=vae.decoder,
+        training=False,
+    )
+    try:
+        objective.losses(context)
+        objective.own_losses(context)
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"`objective` must make all weights in its `build`, or in `losses` from images alone. "
+            f"Received: {type(objective).__name__} ({type(error).__name__}: {reason})"
+        ) from error
+
+
+def ready_control(vae: SparseVAE, control: Any) -> Control | None:
+    """The control, built for a model's gates, which it holds open if it begins so.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if it belongs to another model.
+    """
+    if control is None:
+        return None
+    check_control(control)
+    layers = vae.gated_layers
+    if not control.built:
+        control.build([layer.gate.mask_shape for layer in layers])
+    control.take(layers)
+    return control

@@ -1,0 +1,312 @@
+"""One optimizer for all variables, with groups that keep their own state and time."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from sparsevae.choices import check_choice
+from sparsevae.training.fusion import compiled, when_on_replicas
+
+_MARK = "optimizer_group"  # attribute of a variable
+_SHARED = (  # done once for all groups, by the settings of the optimizer that the user gave
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+
+
+def assign_group(variables: Iterable[keras.Variable], name: str) -> None:
+    """Says which group of a `GroupedOptimizer` trains these variables."""
+    for variable in variables:
+        setattr(variable, _MARK, name)
+
+
+def group_of(variable: keras.Variable) -> str | None:
+    """Name of the variable's group; None for all that have none."""
+    return getattr(variable, _MARK, None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """How the variables of one group are trained.
+
+    Attributes:
+        name: As given to `assign_group`.
+        learning_rate_factor: Float above 0, on the learning rate of the group's optimizer.
+        decay: Whether weight decay reaches the group.
+        optimizer: Keras optimizer of the group's own, with its own learning rate. None: a copy
+            of the one that trains the rest, which follows its learning rate, schedules and all.
+    """
+
+    name: str
+    learning_rate_factor: float = 1.0
+    decay: bool = False
+    optimizer: keras.optimizers.Optimizer | None = None
+
+    def __post_init__(self):
+        if not 0 < self.learning_rate_factor < float("inf"):  # written so that NaN fails too
+            raise ValueError(
+                "`learning_rate_factor` must be a finite float above 0. "
+                f"Received: learning_rate_factor={self.learning_rate_factor!r}"
+            )
+
+
+@keras.saving.register_keras_serializable("sparsevae")
+class GroupedOptimizer(keras.optimizers.Optimizer):
+    """Any stock optimizer, with groups of variables that start, stop and count by themselves.
+
+    Clipping, weight decay, moving averages, accumulation of gradients, the learning rate and the
+    count of steps are those of `base`, over all variables in the model's order, so callbacks,
+    schedules, `SwapEMAWeights` and `LossScaleOptimizer` find what they expect. The update itself
+    is made group by group. A group has its own moments and its own count of updates: Adam's bias
+    correction starts when the group does. While a group is inactive (`set_active`) nothing of it
+    moves, whatever momentum it has gathered.
+
+    Args:
+        base: Keras optimizer, or its name. It trains all variables of no group, and stays the
+            place to read and set the learning rate.
+        groups: Of the variables that `assign_group` marked.
+
+    Raises:
+        TypeError: if `base` is itself a wrapper: `LossScaleOptimizer` goes around this one.
+        ValueError: in `build`, if a variable is of a group that is not given.
+    """
+
+    def __init__(
+        self,
+        base: keras.optimizers.Optimizer | str,
+        groups: Sequence[Group] = (),
+        name: str = "grouped_optimizer",
+    ):
+        base = keras.optimizers.get(base)
+        if isinstance(base, (keras.optimizers.LossScaleOptimizer, GroupedOptimizer)):
+            raise TypeError(
+                "`base` must be an optimizer that wraps no other; put LossScaleOptimizer around "
+                f"GroupedOptimizer. Received: base={type(base).__name__}"
+            )
+        shared = {setting: getattr(base, setting) for setting in _SHARED}
+        super().__init__(learning_rate=0.0, name=name, **shared)
+        for unused in self.variables:
+            self._untrack_variable(unused)
+        self.base = base
+        self._iterations = base._iterations
+        self.groups = {group.name: group for group in groups}
+        self._rules = {group.name: self._rule(group) for group in groups}
+        self._constraints = {}
+        self._active = {
+            name: self.add_variable(
+                (), "ones", aggregation="only_first_replica", name=f"{name}_active"
+            )
+            for name in self.groups
+        }
+
+    def _rule(self, group):
+        """The optimizer that makes a group's updates: steps and moments, nothing else."""
+        made_from = group.optimizer or self.base
+        config = made_from.get_config()
+        config |= {"use_ema": False, "gradient_accumulation_steps": None, "name": group.name}
+        return type(made_from).from_config(config)
+
+    # State
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All state, one list: of this object, of the base, of each group."""
+        rules = [variable for rule in self._all_rules() for variable in rule.variables]
+        return list({id(v): v for v in [*self._variables, *rules]}.values())
+
+    def _all_rules(self):
+        return [self.base, *self._rules.values()] if hasattr(self, "_rules") else []
+
+    @property
+    def learning_rate(self):
+        """That of the base."""
+        return self.base.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        self.base.learning_rate = learning_rate
+
+    def iterations_of(self, name: str) -> Any:
+        """Number of updates that a group has made, an integer scalar."""
+        check_choice("name", name, self.groups)
+        return self._rules[name].iterations
+
+    def set_active(self, name: str, active: Any) -> None:
+        """Lets a group move (1) or stand still (0) from the next update on.
+
+        Args:
+            name: Of a group.
+            active: Scalar, 0 or 1; a tensor in a traced step.
+        """
+        check_choice("name", name, self.groups)
+        self._active[name].assign(ops.cast(active, "float32"))
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Creates the state for all trainable variables of a model."""
+        if self.built:
+            return
+        for variable in variables:
+            if group_of(variable) is not None:
+                check_choice("optimizer_group", group_of(variable), self.groups)
+        super().build(variables)
+        with _without_shared_state(self.base):
+            self.base.build(self._members(None, variables))
+        for name, rule in self._rules.items():
+            rule.build(self._members(name, variables))
+
+    @staticmethod
+    def _members(name, variables):
+        return [variable for variable in variables if group_of(variable) == name]
+
+    # A step
+
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None
+    ) -> None:
+        """One step of all active groups; see `keras.optimizers.Optimizer.apply`."""
+        variables = (
+            self._trainable_variables if trainable_variables is None else trainable_variables
+        )
+        if trainable_variables is not None and not self.built:
+            self.build(list(trainable_variables))
+        # Those of groups are applied in the update: only where the group is active, and fused.
+        # Not where Keras does more between the two.
+        early = not (self.use_ema or self.gradient_accumulation_steps)
+        grouped = [v for v in variables if early and group_of(v) and v.constraint is not None]
+        self._constraints |= {id(variable): variable.constraint for variable in grouped}
+        try:
+            for variable in grouped:
+                variable.constraint = None
+            super().apply(grads, trainable_variables)
+        finally:
+            for variable in grouped:
+                variable.constraint = self._constraints[id(variable)]
+
+    def _apply_weight_decay(self, variables):
+        self.base._apply_weight_decay(self._members(None, variables))  # groups: in their update
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        of_group = {}
+        for pair in zip(grads, trainable_variables, strict=True):
+            of_group.setdefault(group_of(pair[1]), []).append(pair)
+        for name, pairs in of_group.items():
+            grads, variables = (list(column) for column in zip(*pairs, strict=True))
+            if name is None:
+                _update(self.base, grads, variables, learning_rate)
+            else:
+                self._update_group(name, grads, variables, learning_rate)
+
+    def _update_group(self, name, grads, variables, learning_rate):
+        rule, group = self._rules[name], self.groups[name]
+        rate = learning_rate if group.optimizer is None else rule.learning_rate
+        rate = ops.multiply(rate, group.learning_rate_factor)
+
+        constraints = [(v, self._constraints.get(id(v))) for v in variables]
+
+        def after():
+            for variable, constraint in constraints:
+                if constraint is not None:
+                    variable.assign(constraint(variable))
+            rule._iterations.assign_add(1)
+
+        def update(grads):
+            if group.decay:
+                self.base._apply_weight_decay(variables)
+            _update(rule, grads, variables, rate, after)
+
+        active = ops.greater(self._active[name], 0.5)
+        if keras.backend.backend() == "tensorflow":
+            when_on_replicas(active, update, grads)
+            return
+        moving = [*variables, *rule.variables]
+        before = [ops.copy(ops.convert_to_tensor(variable)) for variable in moving]
+        update(grads)
+        for variable, old in zip(moving, before, strict=True):
+            variable.assign(ops.where(active, ops.convert_to_tensor(variable), old))
+
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """Sets these variables to their moving averages, where the optimizer keeps such."""
+        if not self.use_ema:
+            return
+        wanted = {self._var_key(variable) for variable in var_list}
+        pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)
+        for variable, average in pairs:
+            if self._var_key(variable) in wanted and average is not None:
+                variable.assign(average)
+
+    # Saving
+
+    def save_own_variables(self, store: dict) -> None:
+        """State that is not of an inner optimizer, which Keras saves by itself."""
+        for number, variable in enumerate(self._own_variables()):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: dict) -> None:
+        """Counterpart of `save_own_variables`; a file of other variables is refused by Keras."""
+        own = self._own_variables()
+        if len(store.keys()) != len(own):
+            super().load_own_variables(store)  # warns and skips
+            return
+        for number, variable in enumerate(own):
+            variable.assign(store[str(number)])
+
+    def _own_variables(self):
+        inner = {id(v) for rule in self._all_rules() for v in rule.variables}
+        return [variable for variable in self._variables if id(variable) not in inner]
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        groups = [
+            {**dataclasses.asdict(group), "optimizer": serialize(group.optimizer)}
+            for group in self.groups.values()
+        ]
+        return {"name": self.name, "base": serialize(self.base), "groups": groups}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "GroupedOptimizer":
+        def made(part):
+            return keras.saving.deserialize_keras_object(part, custom_objects=custom_objects)
+
+        groups = [
+            Group(**{**group, "optimizer": made(group["optimizer"])}) for group in config["groups"]
+        ]
+        return cls(made(config["base"]), groups, config["name"])
+
+
+def _update(rule, grads, variables, learning_rate, after=lambda: None):
+    """One update by a stock optimizer, fused where it is known how it is made."""
+
+    def update():
+        rule._backend_update_step(grads, variables, learning_rate)
+        after()
+
+    dense = all(hasattr(grad, "shape") and not hasattr(grad, "indices") for grad in grads)
+    if dense and type(rule).__module__.startswith("keras."):
+        compiled(update)
+    else:
+        update()
+
+
+@contextlib.contextmanager
+def _without_shared_state(optimizer):
+    """While it is built: no averages and accumulators, which the grouped optimizer keeps."""
+    settings = {"use_ema": False, "gradient_accumulation_steps": None}
+    kept = {name: getattr(optimizer, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            setattr(optimizer, name, value)
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(optimizer, name, value)
