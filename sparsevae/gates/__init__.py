@@ -15,7 +15,7 @@ from sparsevae.gates.continuous import Continuous
 from sparsevae.gates.fixed import Fixed
 from sparsevae.gates.gate import Gate
 from sparsevae.gates.hard_concrete import HardConcrete
-from sparsevae.gates.noise import one_step
+from sparsevae.gates.step import one_step, present_step
 
 __all__ = [
     "AnnealedSigmoid",
@@ -26,6 +26,7 @@ __all__ = [
     "HardConcrete",
     "get",
     "one_step",
+    "present_step",
 ]
 
 NAMES = {

@@ -72,8 +72,8 @@ class AnnealedSigmoid(Gate):
         super().set_phase(learning, progress)
         self.progress.assign(progress)
 
-    def _learning_mask(self, draw):
-        del draw
+    def _learning_mask(self, windows):
+        del windows  # nothing is drawn
         return self._soft_mask()
 
     def _soft_mask(self):

@@ -73,8 +73,8 @@ class Binary(Gate):
         soft = ops.sigmoid(self.logit)
         return ops.cast(is_open, "float32") + (soft - ops.stop_gradient(soft))
 
-    def _learning_mask(self, draw):
-        noise = self._noise(draw) if self.estimator == "bernoulli" else 0.0
+    def _learning_mask(self, windows):
+        noise = self._noise(windows) if self.estimator == "bernoulli" else 0.0
         return self._straight_through(ops.greater(self.logit + noise, 0))
 
     def _fixed_mask(self):

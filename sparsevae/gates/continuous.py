@@ -55,8 +55,8 @@ class Continuous(Gate):
         """M before the cut, float32 `(in_channels, out_channels)` in [0, 1]."""
         return ops.multiply(self._scaled_value, self.learning_rate_multiplier)
 
-    def _learning_mask(self, draw):
-        del draw
+    def _learning_mask(self, windows):
+        del windows  # nothing is drawn
         return self._fixed_mask()
 
     def _fixed_mask(self):

@@ -41,8 +41,8 @@ class Fixed(Gate):
             )
         super().build(input_shape)
 
-    def _learning_mask(self, draw):
-        del draw
+    def _learning_mask(self, windows):
+        del windows  # nothing is drawn
         return self._fixed_mask()
 
     def _fixed_mask(self):

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.gates.noise import LogisticNoise, drawn_in_this_step
+from sparsevae.gates.noise import LogisticNoise
+from sparsevae.gates.step import present_step
 from sparsevae.training import assign_group, fused, read
 
 GROUP = "gates"  # of the optimizer
@@ -97,6 +98,7 @@ class Gate(keras.layers.Layer, abc.ABC):
         transposed: bool = False,
         training: bool = False,
         dtype: str = "float32",
+        priced: bool = False,
     ) -> Any:
         """Kernel times mask, formed in float32 and cast last.
 
@@ -106,6 +108,7 @@ class Gate(keras.layers.Layer, abc.ABC):
             transposed: Whether the kernel's last axes are `(out_channels, in_channels)`.
             training: Whether to take the training rule (see the class).
             dtype: Of the result.
+            priced: Whether to give the mean cost of a link too, 0 while the gate is fixed.
         """
 
         def times(mask, kernel):
@@ -113,22 +116,26 @@ class Gate(keras.layers.Layer, abc.ABC):
             return ops.cast(product, dtype)
 
         if not training or not self.trainable_variables:
-            return times(self._fixed_mask(), kernel)
-        weights, draw = self.mask_variables, self.draw()
+            product = times(self._fixed_mask(), kernel)
+            return (product, ops.zeros(())) if priced else product
+        windows, weights = self.draw(), self.mask_variables
         kernel, *values = read(kernel, *weights)
         still = [ops.stop_gradient(value) for value in values]  # outside of the branch, too
 
         def learning():
-            def product(kernel):
-                return times(self._learning_mask(draw), kernel)
+            def arithmetic(kernel, *windows):
+                product = times(self._learning_mask(windows), kernel)
+                cost = ops.mean(self.link_cost(kernel, transposed)) if priced else None
+                return (product, cost) if priced else product
 
-            return fused(product, [kernel], weights, values)
+            return fused(arithmetic, [kernel], windows, weights, values)
 
         def fixed():
-            def product(kernel):
+            def arithmetic(kernel):
                 return times(ops.stop_gradient(self._fixed_mask()), kernel)
 
-            return fused(product, [kernel], weights, still)
+            product = fused(arithmetic, [kernel], (), weights, still, learn=False)
+            return (product, ops.zeros(())) if priced else product
 
         return ops.cond(ops.greater(self.learning, 0.5), learning, fixed)
 
@@ -141,27 +148,27 @@ class Gate(keras.layers.Layer, abc.ABC):
         """Float32 mask `(in_channels, out_channels)` with values in [0, 1]."""
         if not training or not self.trainable_variables:
             return self._fixed_mask()
-        draw = self.draw()  # not inside: in a branch nothing can be counted
+        windows = self.draw()  # not inside: in a branch nothing can be counted
         return ops.cond(
             ops.greater(self.learning, 0.5),
-            lambda: self._learning_mask(draw),
+            lambda: self._learning_mask(windows),
             lambda: ops.stop_gradient(self._fixed_mask()),
         )
 
-    def draw(self) -> tuple | None:
-        """What is random in the mask of this step; None where nothing is."""
+    def draw(self) -> tuple:
+        """Windows of `LogisticNoise` for the mask of this step; empty where nothing is drawn."""
         if self._noise is None:
-            return None
-        drawn = drawn_in_this_step()
-        if id(self) not in drawn:
+            return ()
+        draws = present_step().draws
+        if id(self) not in draws:
             number = ops.copy(ops.convert_to_tensor(self.n_draws))
             self.n_draws.assign_add(1)
-            drawn[id(self)] = self._noise.draw(number)
-        return drawn[id(self)]
+            draws[id(self)] = self._noise.draw(number)
+        return draws[id(self)]
 
     @abc.abstractmethod
-    def _learning_mask(self, draw):
-        """The mask that the gate learns with, for one `_draw()`; differentiable."""
+    def _learning_mask(self, windows):
+        """The mask that the gate learns with, differentiable; noise is cut from `windows`."""
 
     @abc.abstractmethod
     def _fixed_mask(self):
@@ -180,6 +187,14 @@ class Gate(keras.layers.Layer, abc.ABC):
         """
         del kernel_energy  # only gates whose price depends on the kernel look at it
         return self.open_probability()
+
+    def link_cost(self, kernel: Any, transposed: bool = False) -> Any:
+        """`cost` of each link for a kernel as in `call`, float32 `(in_channels, out_channels)`."""
+        if not self.charges_kernel:
+            return self.cost(None)
+        energy = ops.square(ops.cast(kernel, "float32"))
+        energy = ops.sum(energy, axis=tuple(range(len(energy.shape) - 2)))
+        return self.cost(ops.transpose(energy) if transposed else energy)
 
     def support(self) -> Any:
         """Boolean `(in_channels, out_channels)`: the links that the test rule leaves open."""

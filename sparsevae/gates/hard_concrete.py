@@ -101,8 +101,8 @@ class HardConcrete(Gate):
         # relu6 is a clip whose gradient is one pass over memory; that of ops.clip is five
         return ops.relu6(soft * (6 * (high - low)) + 6 * low) / 6
 
-    def _learning_mask(self, draw):
-        return self._mask(self.temperature, self._noise(draw))
+    def _learning_mask(self, windows):
+        return self._mask(self.temperature, self._noise(windows))
 
     def _fixed_mask(self):
         return self._mask(self.temperature if self.test_rule == "median" else 1.0)

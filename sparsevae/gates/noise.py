@@ -1,8 +1,5 @@
 """Logistic noise for hundreds of thousands of gates at a fraction of the cost of drawing it."""
 
-import contextlib
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,31 +8,6 @@ from keras import ops
 
 N_OFFSETS = 2**17
 _STEP = 16  # floats: TensorFlow cuts windows that begin so, 64 bytes, without copying
-
-_step = threading.local()  # replicas are traced in threads of their own
-
-
-@contextlib.contextmanager
-def one_step(drawn: dict | None = None) -> Iterator[None]:
-    """While it lasts every gate draws once, however often its layer is used; may be nested.
-
-    Args:
-        drawn: What was drawn before in this step, to be added to.
-    """
-    if getattr(_step, "drawn", None) is not None:
-        yield
-        return
-    _step.drawn = {} if drawn is None else drawn
-    try:
-        yield
-    finally:
-        _step.drawn = None
-
-
-def drawn_in_this_step() -> dict:
-    """What gates have drawn since `one_step` began, by id of gate; a new dict outside of it."""
-    drawn = getattr(_step, "drawn", None)
-    return {} if drawn is None else drawn
 
 
 class _SeedOfDraw(keras.random.SeedGenerator):
@@ -81,7 +53,7 @@ class LogisticNoise:
     def draw(self, number: Any) -> tuple[Any, Any]:
         """The windows of draw `number`: two float32 tensors of `prod(shape)` Gumbel draws.
 
-        To be cut outside of what is compiled, which would be compiled anew for each start.
+        To be cut outside of what is fused, which would be compiled anew for each start.
         """
         starts = self.starts(number)
         return tuple(

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from sparsevae import gates
+from sparsevae.gates.step import Step
 from sparsevae.training import read
 
 
@@ -103,8 +104,8 @@ class GatedLayer:
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         # One mask for all uses of this layer in one call of the model.
-        drawn = vars(self._get_call_context()).setdefault("drawn_by_gates", {})
-        with gates.one_step(drawn):
+        step = vars(self._get_call_context()).setdefault("step_of_gates", Step())
+        with gates.one_step(step):
             kernel = self.gated_kernel(training=bool(training))
         outputs = self._linear(inputs, kernel)
         if self.use_bias:
@@ -115,20 +116,23 @@ class GatedLayer:
 
     def gated_kernel(self, training: bool = False) -> Any:
         """K * M in the layer's compute dtype, shaped like the stored kernel."""
-        return self.gate(
+        costs = gates.present_step().costs
+        priced = training and gates.present_step().priced and id(self) not in costs
+        product = self.gate(
             self._whole_kernel,
             transposed=self._transposed,
             training=training,
             dtype=self.compute_dtype,
+            priced=priced,
         )
+        if priced:
+            product, costs[id(self)] = product
+        return product
 
-    @property
-    def price_variables(self) -> list[keras.Variable]:
-        """Variables that `link_cost` depends on."""
-        kernel = [self._raw_kernel] if self.gate.charges_kernel else []
-        if kernel and self.lora_enabled:
-            kernel = [self.lora_kernel_a, self.lora_kernel_b]
-        return [*self.gate.mask_variables, *kernel]
+    def mean_cost(self) -> Any:
+        """Mean over links of `link_cost`, a scalar; of a step that is priced, as noted there."""
+        costs = gates.present_step().costs
+        return costs[id(self)] if id(self) in costs else ops.mean(self.link_cost())
 
     @property
     def parameters_per_link(self) -> int:
@@ -137,11 +141,7 @@ class GatedLayer:
 
     def link_cost(self) -> Any:
         """What a control charges for each link, float32 `(in_channels, out_channels)`."""
-        if not self.gate.charges_kernel:
-            return self.gate.cost(None)
-        energy = ops.square(ops.cast(self._whole_kernel, "float32"))
-        energy = ops.sum(energy, axis=tuple(range(len(energy.shape) - 2)))
-        return self.gate.cost(ops.transpose(energy) if self._transposed else energy)
+        return self.gate.link_cost(self._whole_kernel, self._transposed)
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(

@@ -205,7 +205,7 @@ class SparseVAE(CheckedInputs, Retracing, keras.Model):
 
     def train_step(self, data: Any) -> dict:
         self._begin_step()
-        with gates.one_step(), tf.GradientTape() as tape:
+        with gates.one_step(priced=self.control is not None), tf.GradientTape() as tape:
             losses = losses_of(self, batch_of(data, self.uses), TRAIN)
         n_before = tf.convert_to_tensor(self.optimizer.iterations)
         self.optimizer.apply(losses.gradients(self, tape), self.trainable_variables)

@@ -7,7 +7,7 @@ from typing import Any
 from keras import ops
 
 from sparsevae.layers import GatedLayer
-from sparsevae.training import Part, read, when
+from sparsevae.training import Part, when
 
 
 class Control(Part, abc.ABC):
@@ -19,18 +19,15 @@ class Control(Part, abc.ABC):
 
     Attributes:
         n_steps: Integer variable, updates of the model that the control has seen.
+        begun: Variable, 1 once gates have begun to learn.
     """
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the control's variables; the shapes of all masks are given to subclasses."""
-        self.n_steps = self.add_weight(
-            name="n_steps",
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        state = {"shape": (), "initializer": "zeros", "trainable": False}
+        state["aggregation"] = "only_first_replica"
+        self.n_steps = self.add_weight(name="n_steps", dtype="int32", **state)
+        self.begun = self.add_weight(name="begun", dtype="float32", **state)
 
     @abc.abstractmethod
     def learning(self, step: Any) -> Any:
@@ -68,13 +65,16 @@ class Control(Part, abc.ABC):
         """Tells the gates of `layers` where the run stands."""
         step = ops.convert_to_tensor(self.n_steps)
         learning, progress = self.learning(step), self.progress(step)
-        waiting = [layer for layer in layers if layer.waits]
-        if waiting:
-            begun = ops.stack(read(*(layer.gate.begun for layer in waiting)))
-            begins = ops.logical_and(ops.greater(learning, 0.5), ops.less(ops.min(begun), 0.5))
-            when(begins, lambda: [layer.begin(begins) for layer in waiting])
+        if waiting := [layer for layer in layers if layer.waits]:
+            begins = ops.logical_and(ops.greater(learning, 0.5), ops.less(self.begun, 0.5))
+            when(begins, lambda: self._begin(waiting, begins))
         for layer in layers:
             layer.gate.set_phase(learning, progress)
+
+    def _begin(self, layers, begins):
+        for layer in layers:
+            layer.begin(begins)
+        self.begun.assign(ops.maximum(self.begun, ops.cast(begins, "float32")))
 
     def end_step(self, layers: Sequence[GatedLayer], updated: Any) -> None:
         """Called after the optimizer.

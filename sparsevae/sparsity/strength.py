@@ -9,8 +9,8 @@ from keras import ops
 from sparsevae.choices import check_choice
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.control import Control
-from sparsevae.sparsity.links import WEIGHTINGS, weighted_mean
-from sparsevae.training import Setting, fused, read
+from sparsevae.sparsity.links import WEIGHTINGS, layer_weights
+from sparsevae.training import Setting
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -106,18 +106,9 @@ class Strength(Control):
         priced = [layer for layer in layers if layer.gate.trainable_variables]
         if not priced:
             return ops.zeros(())
-        step = ops.convert_to_tensor(self.n_steps)
-        variables = [variable for layer in priced for variable in layer.price_variables]
-        values = read(*variables)
-
-        def density():
-            def mean():
-                return weighted_mean(priced, self.weighting, lambda layer: layer.link_cost())
-
-            return fused(mean, (), variables, values)
-
-        learning = ops.greater(self.learning(step), 0.5)
-        return self.strength_at(step) * ops.cond(learning, density, lambda: ops.zeros(()))
+        weights = layer_weights(priced, self.weighting)
+        density = sum(w * layer.mean_cost() for w, layer in zip(weights, priced, strict=True))
+        return self.strength_at(ops.convert_to_tensor(self.n_steps)) * density
 
     def logs(self, step: Any) -> dict[str, Any]:
         return {"sparsity_strength": self.strength_at(step), **super().logs(step)}

@@ -26,44 +26,58 @@ def read(*variables: Any) -> list[Any]:
 
 def fused(
     function: Callable[..., Any],
-    inputs: Sequence[Any] = (),
+    inputs: Sequence[Any],
+    constants: Sequence[Any] = (),
     variables: Sequence[keras.Variable] = (),
-    values: Sequence[Any] | None = None,
+    values: Sequence[Any] = (),
+    learn: bool = True,
 ) -> Any:
-    """`function(*inputs)`, compiled to one kernel forward and one backward where possible.
+    """`function(*inputs, *constants)`, one kernel forward and one backward where possible.
 
     It is possible while TensorFlow traces a step on one device. The backward pass computes
     `function` again rather than storing what lies between.
 
     Args:
-        function: Of tensors; also reads variables, changes nothing, gives one tensor.
-        inputs: Tensors, as of `read`, that gradients flow to.
+        function: Of tensors; also reads variables, changes nothing; gives a tensor or a tuple.
+        inputs: Tensors that gradients flow to.
+        constants: Tensors that none flow to.
         variables: All variables that `function` reads, float.
-        values: What it finds in them; by default what they hold.
+        values: What it finds in them, of `read`.
+        learn: Whether gradients flow to `variables`.
     """
     if not traced_by_tensorflow():
-        return function(*inputs)
+        return function(*inputs, *constants)
     import tensorflow as tf
 
-    def of_values(*given):
-        pairs = list(zip(variables, given[len(inputs) :], strict=True))
+    given = [*values, *inputs, *constants] if learn else [*inputs, *constants, *values]
+    n_learned = len(inputs) + (len(values) if learn else 0)
+
+    def of_tensors(*given):
+        n = len(values)
+        of_variables, arguments = (given[:n], given[n:]) if learn else (given[-n:], given[:-n])
+        pairs = list(zip(variables, of_variables, strict=True))
         with keras.StatelessScope(state_mapping=pairs):
-            return function(*given[: len(inputs)])
+            return function(*arguments)
 
-    def backward_of_values(upstream, *given):
+    def backward_of_tensors(upstream, *given):
+        learned = given[:n_learned]
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            result = of_values(*given)
-        return tape.gradient(result, given, upstream, unconnected_gradients="zero")
+            tape.watch(learned)
+            result = of_tensors(*given)
+        return tape.gradient(result, learned, upstream, unconnected_gradients="zero")
 
-    forward = tf.function(of_values, jit_compile=True, autograph=False)
-    backward = tf.function(backward_of_values, jit_compile=True, autograph=False)
+    forward = tf.function(of_tensors, jit_compile=True, autograph=False)
+    backward = tf.function(backward_of_tensors, jit_compile=True, autograph=False)
 
     @tf.custom_gradient
     def call(*given):
-        return forward(*given), lambda upstream: backward(upstream, *given)
+        def gradient(*upstream):
+            upstream = upstream if len(upstream) > 1 else upstream[0]
+            return [*backward(upstream, *given), *[None] * (len(given) - n_learned)]
 
-    return call(*inputs, *(read(*variables) if values is None else values))
+        return forward(*given), gradient
+
+    return call(*given)
 
 
 def compiled(function: Callable[[], None]) -> None:
