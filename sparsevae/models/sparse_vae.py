@@ -21,7 +21,7 @@ from sparsevae.models.losses import SAMPLE, TEST, TRAIN, Losses, fold_in, losses
 from sparsevae.models.networks import check_networks
 from sparsevae.models.parts import PARTS, ready_control, ready_objective
 from sparsevae.models.retracing import Retracing
-from sparsevae.models.tracking import ELBO_NAMES, ActiveLatents, Companion, Means
+from sparsevae.models.tracking import ELBO_NAMES, ActiveLatents, GateLogs, Means, Retraces
 from sparsevae.sparsity import gated_layers, layer_densities, share_of_links
 
 tfd = tfp.distributions
@@ -193,10 +193,11 @@ class SparseVAE(CheckedInputs, Retracing, keras.Model):
             ValueError, TypeError: one line, before a step is made on bad data.
         """
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(Companion())
+            for callback in (GateLogs(), Retraces()):
+                callbacks.append(callback)
         else:
             given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-            callbacks = [Companion(), *(c for c in given if c is not None)]
+            callbacks = [GateLogs(), *(c for c in given if c is not None), Retraces()]
         try:
             return super().fit(*args, callbacks=callbacks, **kwargs)
         finally:  # Keras tells its callbacks only of a good end
@@ -209,7 +210,7 @@ class SparseVAE(CheckedInputs, Retracing, keras.Model):
             losses = losses_of(self, batch_of(data, self.uses), TRAIN)
         n_before = tf.convert_to_tensor(self.optimizer.iterations)
         self.optimizer.apply(losses.gradients(self, tape), self.trainable_variables)
-        self._end_step(self.optimizer.iterations - n_before)
+        self._end_step(tf.cast(self.optimizer.iterations - n_before, tf.float32))
         return self._track(losses)
 
     def test_step(self, data: Any) -> dict:

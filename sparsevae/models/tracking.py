@@ -66,17 +66,21 @@ class ActiveLatents(keras.metrics.Metric):
         return tf.reduce_sum(tf.cast(self.kl_per_latent() > self.threshold, tf.float32))
 
 
-class Companion(keras.callbacks.Callback):
-    """Goes with every `fit`: logs of the gates, and a new trace after a change.
+class GateLogs(keras.callbacks.Callback):
+    """Adds `model.gate_logs()` to the logs of each epoch; the first callback of every `fit`.
 
-    Counting open links takes 3 % of a training step, so it is done once an epoch.
+    Counting open links takes 3 % of a training step, so it is not done in each.
     """
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        add_logs(self, logs, self.model.gate_logs())
+
+
+class Retraces(keras.callbacks.Callback):
+    """Traces steps anew after other callbacks have changed something; the last of every `fit`."""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.model.refresh()
 
     def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
         self.model.refresh(parts_only=True)
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        add_logs(self, logs, self.model.gate_logs())

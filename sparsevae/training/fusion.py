@@ -53,8 +53,8 @@ def fused(
     n_learned = len(inputs) + (len(values) if learn else 0)
 
     def of_tensors(*given):
-        n = len(values)
-        of_variables, arguments = (given[:n], given[n:]) if learn else (given[-n:], given[:-n])
+        n = len(values) if learn else len(given) - len(values)
+        of_variables, arguments = (given[:n], given[n:]) if learn else (given[n:], given[:n])
         pairs = list(zip(variables, of_variables, strict=True))
         with keras.StatelessScope(state_mapping=pairs):
             return function(*arguments)

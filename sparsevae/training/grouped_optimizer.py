@@ -180,18 +180,28 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         )
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
-        # Those of groups are applied in the update: only where the group is active, and fused.
-        # Not where Keras does more between the two.
+        # Those of groups are applied only where the group is active: in the update, fused, or,
+        # where Keras does more between the two, after it. Replicas come here one by one.
         early = not (self.use_ema or self.gradient_accumulation_steps)
-        grouped = [v for v in variables if early and group_of(v) and v.constraint is not None]
+        grouped = [
+            variable
+            for variable in variables
+            if group_of(variable)
+            and not isinstance(variable.constraint, (type(None), _WhileActive))
+        ]
         self._constraints |= {id(variable): variable.constraint for variable in grouped}
         try:
             for variable in grouped:
-                variable.constraint = None
+                late = _WhileActive(variable.constraint, self._active[group_of(variable)])
+                variable.constraint = None if early else late
             super().apply(grads, trainable_variables)
         finally:
             for variable in grouped:
                 variable.constraint = self._constraints[id(variable)]
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
+        """As of the base, which does the decay."""
+        self.base.exclude_from_weight_decay(var_list, var_names)
 
     def _apply_weight_decay(self, variables):
         self.base._apply_weight_decay(self._members(None, variables))  # groups: in their update
@@ -212,11 +222,12 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         rate = learning_rate if group.optimizer is None else rule.learning_rate
         rate = ops.multiply(rate, group.learning_rate_factor)
 
-        constraints = [(v, self._constraints.get(id(v))) for v in variables]
+        early = not (self.use_ema or self.gradient_accumulation_steps)
+        constraints = [(v, early and self._constraints.get(id(v))) for v in variables]
 
         def after():
             for variable, constraint in constraints:
-                if constraint is not None:
+                if constraint:
                     variable.assign(constraint(variable))
             rule._iterations.assign_add(1)
 
@@ -282,6 +293,18 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             Group(**{**group, "optimizer": made(group["optimizer"])}) for group in config["groups"]
         ]
         return cls(made(config["base"]), groups, config["name"])
+
+
+@dataclasses.dataclass(frozen=True)
+class _WhileActive:
+    """A constraint that leaves the variables of an inactive group as they are."""
+
+    constraint: Any
+    active: keras.Variable
+
+    def __call__(self, variable):
+        active, before = ops.greater(self.active, 0.5), ops.convert_to_tensor(variable)
+        return ops.where(active, self.constraint(before), before)
 
 
 def _update(rule, grads, variables, learning_rate, after=lambda: None):

@@ -9,6 +9,7 @@ import keras
 from sparsevae.training.fusion import read
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
+_LARGEST = 3.4028234663852886e38  # of float32
 
 
 class Setting:
@@ -40,9 +41,9 @@ class Setting:
             raise AttributeError(self.name) from None
 
     def __set__(self, part, value):
+        number = 0.0 if isinstance(value, Schedule) else self._number(value)  # or refuses
         schedules = part.__dict__.setdefault("_schedules", {})
         schedules.pop(self.name, None)
-        number = 0.0 if isinstance(value, Schedule) else self._number(value)
         numbers = part.__dict__.setdefault("_numbers", {})
         if isinstance(value, Schedule):
             schedules[self.name] = value
@@ -59,15 +60,20 @@ class Setting:
 
     def _number(self, value):
         number = value.numpy() if hasattr(value, "numpy") else value
-        is_number = isinstance(number, kinds.Real) or getattr(number, "shape", None) == ()
-        # written so that NaN fails too
-        if is_number and self.minimum <= float(number) < float("inf"):
+        if _is_number(number) and self.minimum <= number <= _LARGEST:  # so that NaN fails too
             return float(number)
         raise ValueError(
             f"`{self.name}` must be a finite number of at least {self.minimum:g}"
             f"{f' ({self.unit})' if self.unit else ''}, or a Keras LearningRateSchedule. "
             f"Received: {self.name}={value!r}"
         )
+
+
+def _is_number(value):
+    """Whether a real number or an array of one; no string, truth value or complex number."""
+    if getattr(value, "shape", None) == ():
+        return any(kind in str(value.dtype) for kind in ("float", "int"))
+    return isinstance(value, kinds.Real) and not isinstance(value, bool)
 
 
 class Part(keras.layers.Layer):
@@ -106,7 +112,7 @@ class Part(keras.layers.Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         before = self._traced(name)
         super().__setattr__(name, value)
-        if not name.startswith("_") and self._traced(name) is not before:
+        if not name.startswith("_") and not _same(self._traced(name), before):
             self.__dict__["_n_changes"] = self.n_changes + 1
 
     def _traced(self, name):
@@ -132,3 +138,8 @@ class Part(keras.layers.Layer):
             if isinstance(config.get(name), dict)
         }
         return cls(**{**config, **made})
+
+
+def _same(new, old):
+    plain = isinstance(new, (int, float, str)) and type(new) is type(old)
+    return new is old or (plain and new == old)
