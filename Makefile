@@ -13,7 +13,7 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	.venv/bin/python -m pytest
-	KERAS_BACKEND=jax .venv/bin/python -m pytest tests/gates tests/layers
+	KERAS_BACKEND=jax .venv/bin/python -m pytest tests/gates tests/layers tests/training
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports

@@ -9,7 +9,9 @@ import numpy as np
 from sparsevae.records import atomic_file
 
 _PATTERN = re.compile(r"step_(\d{9})\.npz")
-_OF_SLOT = re.compile(r"(?<=optimizer/\d{4}/).*_")  # path of a weight, which counts earlier models
+# Names of slots begin with the path of a weight, which counts earlier models; variables without a
+# name are counted, too.
+_OF_PROCESS = re.compile(r"(?<=optimizer/\d{4}/)(variable(_\d+)?$|.*_)")
 
 
 def save_state(model: keras.Model, path: str | Path) -> None:
@@ -35,7 +37,7 @@ def load_state(model: keras.Model, path: str | Path) -> None:
     variables = _variables(model)
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            state = {_OF_SLOT.sub("", name): file[name] for name in file.files}
+            state = {_OF_PROCESS.sub("", name): file[name] for name in file.files}
     except Exception as error:  # a damaged zip file raises one of a dozen kinds
         raise ValueError(
             f"{path} is damaged ({error}). Delete it: the run goes on from the one before"
@@ -72,7 +74,7 @@ def _variables(model):
         "optimizer": model.optimizer.variables,
     }
     return {
-        _OF_SLOT.sub("", f"{group}/{number:04d}/{variable.name}"): variable
+        _OF_PROCESS.sub("", f"{group}/{number:04d}/{variable.name}"): variable
         for group, variables in groups.items()
         for number, variable in enumerate(variables)
     }

@@ -17,9 +17,9 @@ def add_logs(
         added: Values by name.
 
     Raises:
-        ValueError: naming those that are in `logs` already, which are unchanged then.
+        ValueError: naming those that are in `logs` with another value; nothing is added then.
     """
-    if twice := [name for name in added if name in logs]:
+    if twice := [name for name in added if name in logs and logs[name] != added[name]]:
         raise ValueError(
             "Each name in the logs must have one value. Received a second one from "
             f"{type(callback).__name__}: {', '.join(twice)}"

@@ -10,7 +10,7 @@ import tensorflow as tf
 from sparsevae import objectives
 from sparsevae.models.grouping import GATES
 from sparsevae.objectives import Batch, Context, Terms
-from sparsevae.training.grouped_optimizer import group_of
+from sparsevae.training.groups import group_of
 
 if TYPE_CHECKING:
     from sparsevae.models.sparse_vae import SparseVAE

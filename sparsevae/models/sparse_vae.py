@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from sparsevae import gates, objectives
 from sparsevae.data.checks import check_integer
 from sparsevae.layers import GatedLayer
-from sparsevae.models.arguments import check_compile, check_input, check_latents, check_seed
+from sparsevae.models.arguments import check_compile
 from sparsevae.models.entry_points import CheckedInputs
 from sparsevae.models.grouping import GATES, grouped, inner
-from sparsevae.models.images import to_float
+from sparsevae.models.inference import Inference
 from sparsevae.models.inputs import batch_of
-from sparsevae.models.losses import SAMPLE, TEST, TRAIN, Losses, fold_in, losses_of, terms_of
+from sparsevae.models.losses import TEST, TRAIN, Losses, losses_of
 from sparsevae.models.networks import check_networks
 from sparsevae.models.parts import PARTS, ready_control, ready_objective
 from sparsevae.models.retracing import Retracing
@@ -30,7 +29,7 @@ _SERIALIZED = ("encoder", "decoder", "objective", "likelihood", "control")
 
 
 @keras.saving.register_keras_serializable("sparsevae")
-class SparseVAE(CheckedInputs, Retracing, keras.Model):
+class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
     """Variational autoencoder whose layers may hold gates.
 
     `fit` takes images (arrays, or a `tf.data.Dataset` of batches): uint8, or floats in [0, 1].
@@ -90,6 +89,7 @@ class SparseVAE(CheckedInputs, Retracing, keras.Model):
         self.objective = objectives.BetaVAE(1.0) if objective is None else objective
         self.control = control
         self.built = True
+        self._build_shapes_dict = {"input_shape": (None, *self.image_shape)}  # for `export`
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in PARTS:
@@ -110,53 +110,6 @@ class SparseVAE(CheckedInputs, Retracing, keras.Model):
     def count_params(self) -> int:
         """Weights of both networks."""
         return self.encoder.count_params() + self.decoder.count_params()
-
-    # Use: distributions, codes, samples
-
-    def encode(self, x: Any) -> tfd.Distribution:
-        """q(z given x), a TFP distribution over `(n, latent_dim)`; noise-free gates.
-
-        Raises:
-            ValueError: if x is not images of this model's shape, uint8 or floats in [0, 1].
-        """
-        x = check_input(x, self.image_shape)
-        return objectives.normal_posterior(*self.encoder(to_float(x), training=False))
-
-    def decode(self, z: Any) -> tfd.Distribution:
-        """p(x given z), a TFP distribution over images `(n, height, width, channels)`.
-
-        Raises:
-            ValueError: if z is not `(n, latent_dim)`, or not finite.
-        """
-        z = check_latents(z, self.latent_dim)
-        return self.likelihood(self.decoder(z, training=False))
-
-    def codes(self, x: Any, batch_size: int = 512) -> np.ndarray:
-        """Posterior means, float32 array `(n, latent_dim)`; x as for `encode`, or no images."""
-        batch_size = check_integer("batch_size", batch_size, minimum=1)
-        x = check_input(x, self.image_shape, minimum=0)
-        parts = [self._codes(x[k : k + batch_size]) for k in range(0, len(x), batch_size)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.latent_dim), np.float32)
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def _codes(self, x):
-        return tf.cast(self.encoder(to_float(x), training=False)[0], tf.float32)
-
-    def sample(self, n: int, seed: int = 0) -> tf.Tensor:
-        """Mean images of n latents drawn from the prior, `(n, height, width, channels)`."""
-        n = check_integer("n", n, minimum=1)
-        z = self.prior.sample(n, seed=tf.stack([check_seed(seed), SAMPLE]))
-        return self.decode(z).mean()
-
-    def elbo(self, x: Any, seed: int = 0) -> tf.Tensor:
-        """ELBO of each observation by one sample of z, `(n,)`, nats; x as for `encode`."""
-        x = to_float(check_input(x, self.image_shape))
-        return terms_of(self, x, fold_in(check_seed(seed), SAMPLE), training=False)[0].elbo
-
-    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Mean reconstruction of each image, from the posterior's mean."""
-        z_mean, _ = self.encoder(to_float(inputs), training=training)
-        return self.likelihood(self.decoder(z_mean, training=training)).mean()
 
     # Training
 

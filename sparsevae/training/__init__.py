@@ -5,7 +5,8 @@ of objectives and controls. May import keras only (any backend); `fusion` alone 
 """
 
 from sparsevae.training.fusion import fused, read, when
-from sparsevae.training.grouped_optimizer import Group, GroupedOptimizer, assign_group
+from sparsevae.training.grouped_optimizer import GroupedOptimizer
+from sparsevae.training.groups import Group, assign_group
 from sparsevae.training.part import Part, Setting
 
 __all__ = ["Group", "GroupedOptimizer", "Part", "Setting", "assign_group", "fused", "read", "when"]

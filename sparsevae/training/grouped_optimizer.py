@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,8 +10,8 @@ from keras import ops
 
 from sparsevae.choices import check_choice
 from sparsevae.training.fusion import compiled, when_on_replicas
+from sparsevae.training.groups import Group, group_of
 
-_MARK = "optimizer_group"  # attribute of a variable
 _SHARED = (  # done once for all groups, by the settings of the optimizer that the user gave
     "weight_decay",
     "clipnorm",
@@ -23,42 +23,6 @@ _SHARED = (  # done once for all groups, by the settings of the optimizer that t
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
-
-
-def assign_group(variables: Iterable[keras.Variable], name: str) -> None:
-    """Says which group of a `GroupedOptimizer` trains these variables."""
-    for variable in variables:
-        setattr(variable, _MARK, name)
-
-
-def group_of(variable: keras.Variable) -> str | None:
-    """Name of the variable's group; None for all that have none."""
-    return getattr(variable, _MARK, None)
-
-
-@dataclasses.dataclass(frozen=True)
-class Group:
-    """How the variables of one group are trained.
-
-    Attributes:
-        name: As given to `assign_group`.
-        learning_rate_factor: Float above 0, on the learning rate of the group's optimizer.
-        decay: Whether weight decay reaches the group.
-        optimizer: Keras optimizer of the group's own, with its own learning rate. None: a copy
-            of the one that trains the rest, which follows its learning rate, schedules and all.
-    """
-
-    name: str
-    learning_rate_factor: float = 1.0
-    decay: bool = False
-    optimizer: keras.optimizers.Optimizer | None = None
-
-    def __post_init__(self):
-        if not 0 < self.learning_rate_factor < float("inf"):  # written so that NaN fails too
-            raise ValueError(
-                "`learning_rate_factor` must be a finite float above 0. "
-                f"Received: learning_rate_factor={self.learning_rate_factor!r}"
-            )
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -96,8 +60,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             )
         shared = {setting: getattr(base, setting) for setting in _SHARED}
         super().__init__(learning_rate=0.0, name=name, **shared)
-        for unused in self.variables:
-            self._untrack_variable(unused)
+        self._unused = {id(v) for v in self._variables}  # its count and rate are the base's
         self.base = base
         self._iterations = base._iterations
         self.groups = {group.name: group for group in groups}
@@ -123,7 +86,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
     def variables(self) -> list[keras.Variable]:
         """All state, one list: of this object, of the base, of each group."""
         rules = [variable for rule in self._all_rules() for variable in rule.variables]
-        return list({id(v): v for v in [*self._variables, *rules]}.values())
+        found = {id(v): v for v in [*self._variables, *rules]}
+        return [variable for key, variable in found.items() if key not in self._unused]
 
     def _all_rules(self):
         return [self.base, *self._rules.values()] if hasattr(self, "_rules") else []
@@ -273,8 +237,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             variable.assign(store[str(number)])
 
     def _own_variables(self):
-        inner = {id(v) for rule in self._all_rules() for v in rule.variables}
-        return [variable for variable in self._variables if id(variable) not in inner]
+        others = {id(v) for rule in self._all_rules() for v in rule.variables} | self._unused
+        return [variable for variable in self._variables if id(variable) not in others]
 
     def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from all_gates import array
+from keras import ops
 from scipy import stats
 
-from sparsevae.gates.noise import LogisticNoise
+from sparsevae.gates.noise import N_OFFSETS, LogisticNoise
 
 SHAPE = (400, 500)
 
@@ -50,6 +51,28 @@ def test_entries_are_independent_at_the_lag_of_the_two_windows(seed):
         lag = int(abs(starts[1] - starts[0]))
         assert 0 < lag < sample.size, "the case tests nothing"
         assert abs(correlation(sample[lag:], sample[:-lag])) < 5 / np.sqrt(sample.size - lag)
+
+
+def test_the_two_windows_begin_anywhere_each_by_itself():
+    """At a fixed lag a link would soon meet the same pair of entries again."""
+    noise = LogisticNoise((2, 3), 0)
+    first, second = np.array([array(noise.starts(number)) for number in range(400)]).T
+    assert len(set(second - first)) > 380
+    assert abs(correlation(first, second)) < 4 / np.sqrt(400)
+    for starts in (first, second):
+        uniform = stats.uniform(0, N_OFFSETS)
+        assert stats.kstest(starts, uniform.cdf).pvalue > 1e-3
+
+
+def test_each_window_begins_where_its_own_start_says(monkeypatch):
+    noise = LogisticNoise((8, 10), 0)
+    starts = [(0, 0), (0, 16), (16, 0)]
+    monkeypatch.setattr(noise, "starts", lambda number: ops.convert_to_tensor(starts[number]))
+    first, second = zip(*(map(array, noise.draw(number)) for number in range(3)), strict=True)
+    for windows, moved, still in ((first, 2, 1), (second, 1, 2)):
+        np.testing.assert_array_equal(windows[still], windows[0])
+        np.testing.assert_array_equal(windows[moved][:-16], windows[0][16:])
+        assert not np.array_equal(windows[moved], windows[0])
 
 
 def test_a_draw_is_a_function_of_seed_and_number():

@@ -121,7 +121,7 @@ def test_backup_and_restore_goes_on_as_if_unbroken(make_vae, images, values, tmp
 def test_weights_alone_bring_the_control_along(make_vae, images, gate, tmp_path):
     def make():
         control = sparsity.Strength(300.0, ramp=(2, 4), freeze=8)
-        return make_vae(gate, control=control, rate=3e-2)
+        return make_vae(gate, control=control, rate=0.3)
 
     def closed(vae):
         return [np.asarray(layer.gate.mask()) == 0 for layer in vae.gated_layers]
@@ -307,6 +307,7 @@ def test_float16_gradients_of_gates_are_unscaled(make_vae, images):
 
 MIRRORED = """
 import json, sys
+import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras, numpy as np, sparsevae as sv
@@ -349,4 +350,4 @@ def test_two_replicas_train_as_one_device(gate, tmp_path):
     one, two = run(1), run(2)
     assert one.pop("same") and two.pop("same")
     for name in one:
-        np.testing.assert_allclose(two[name], one[name], rtol=2e-3, err_msg=name)
+        np.testing.assert_allclose(two[name], one[name], rtol=2e-3, atol=1e-5, err_msg=name)

@@ -248,9 +248,9 @@ PLACES = [
     Place("cut_threshold", 9.0, lambda j: j.record["share_cut"]["all"], 1.0, L1),
     Place("cut_threshold", 9.0, lambda j: j.record["elbo_after_cut"], 0, L1),
     # training
-    Place("n_steps", 40, lambda j: [len(j.batches), j.record["step"]], [40, 40]),
-    Place("n_steps", 40, lambda j: j.callbacks[0].n_steps, 40),
-    Place("n_steps", 40, control("ramp", "freeze"), [(4, 16), 34], GATED),
+    Place("n_steps", 42, lambda j: [len(j.batches), j.record["step"]], [42, 42]),
+    Place("n_steps", 42, lambda j: j.callbacks[0].n_steps, 42),
+    Place("n_steps", 42, control("ramp", "freeze"), [(4, 17), 36], GATED),
     Place("batch_size", 5, lambda j: {len(batch) for batch in j.batches}, {5}),
     Place("learning_rate", 0.5, lambda j: float(j.vae.optimizer.learning_rate), 0.5),
     Place("precision", "mixed_bfloat16", lambda j: weight_layers(j)[0].compute_dtype, "bfloat16"),

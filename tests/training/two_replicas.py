@@ -19,11 +19,8 @@ from sparsevae.training import assign_group  # noqa: E402
 
 STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])  # a second one would clash with it
 MADE = {  # accumulation of gradients Keras itself cannot do there
-    "adam": lambda: ko.Adam(1e-1),
     "adamw": lambda: ko.AdamW(1e-1, weight_decay=1.0),
     "average": lambda: ko.Adam(1e-1, use_ema=True, ema_momentum=0.7),
-    "momentum": lambda: ko.SGD(1e-1, momentum=0.9),
-    "clipped": lambda: ko.Adam(1e-1, global_clipnorm=0.1),
     "loss_scale": lambda: ko.LossScaleOptimizer(ko.Adam(1e-1)),
 }
 
