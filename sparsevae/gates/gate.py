@@ -120,7 +120,6 @@ class Gate(keras.layers.Layer, abc.ABC):
             return (product, ops.zeros(())) if priced else product
         windows, weights = self.draw(), self.mask_variables
         kernel, *values = read(kernel, *weights)
-        still = [ops.stop_gradient(value) for value in values]  # outside of the branch, too
 
         def learning():
             def arithmetic(kernel, *windows):
@@ -130,11 +129,8 @@ class Gate(keras.layers.Layer, abc.ABC):
 
             return fused(arithmetic, [kernel], windows, weights, values)
 
-        def fixed():
-            def arithmetic(kernel):
-                return times(ops.stop_gradient(self._fixed_mask()), kernel)
-
-            product = fused(arithmetic, [kernel], (), weights, still, learn=False)
+        def fixed():  # little arithmetic: cheaper as it is
+            product = times(ops.stop_gradient(self._fixed_mask()), kernel)
             return (product, ops.zeros(())) if priced else product
 
         return ops.cond(ops.greater(self.learning, 0.5), learning, fixed)

@@ -30,7 +30,6 @@ def fused(
     constants: Sequence[Any] = (),
     variables: Sequence[keras.Variable] = (),
     values: Sequence[Any] = (),
-    learn: bool = True,
 ) -> Any:
     """`function(*inputs, *constants)`, one kernel forward and one backward where possible.
 
@@ -41,23 +40,19 @@ def fused(
         function: Of tensors; also reads variables, changes nothing; gives a tensor or a tuple.
         inputs: Tensors that gradients flow to.
         constants: Tensors that none flow to.
-        variables: All variables that `function` reads, float.
+        variables: All variables that `function` reads, float; gradients flow to them.
         values: What it finds in them, of `read`.
-        learn: Whether gradients flow to `variables`.
     """
     if not traced_by_tensorflow():
         return function(*inputs, *constants)
     import tensorflow as tf
 
-    given = [*values, *inputs, *constants] if learn else [*inputs, *constants, *values]
-    n_learned = len(inputs) + (len(values) if learn else 0)
+    n_variables, n_learned = len(variables), len(variables) + len(inputs)
 
     def of_tensors(*given):
-        n = len(values) if learn else len(given) - len(values)
-        of_variables, arguments = (given[:n], given[n:]) if learn else (given[n:], given[:n])
-        pairs = list(zip(variables, of_variables, strict=True))
+        pairs = list(zip(variables, given[:n_variables], strict=True))
         with keras.StatelessScope(state_mapping=pairs):
-            return function(*arguments)
+            return function(*given[n_variables:])
 
     def backward_of_tensors(upstream, *given):
         learned = given[:n_learned]
@@ -73,11 +68,11 @@ def fused(
     def call(*given):
         def gradient(*upstream):
             upstream = upstream if len(upstream) > 1 else upstream[0]
-            return [*backward(upstream, *given), *[None] * (len(given) - n_learned)]
+            return [*backward(upstream, *given), *[None] * len(constants)]
 
         return forward(*given), gradient
 
-    return call(*given)
+    return call(*values, *inputs, *constants)
 
 
 def compiled(function: Callable[[], None]) -> None:

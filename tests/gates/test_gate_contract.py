@@ -74,6 +74,12 @@ def test_initial_mask_is_the_mean_of_the_learning_mask(name):
     assert mask.mean() == pytest.approx(MAKERS[name]().initial_mask, abs=tolerance)
 
 
+@each_trainable_gate
+def test_initial_test_mask_is_the_mean_of_the_test_rule_of_a_new_gate(name):
+    mask = array(built(name, shape=(300, 300)).mask())
+    assert mask.mean() == pytest.approx(MAKERS[name]().initial_test_mask, abs=1e-3)
+
+
 @each_gate
 def test_config_round_trip(name):
     gate = spread(built(name))
@@ -84,6 +90,20 @@ def test_config_round_trip(name):
     assert loaded.built and loaded.mask_shape == SHAPE
     loaded.set_weights(gate.get_weights())
     np.testing.assert_array_equal(array(loaded.mask()), array(gate.mask()))
+
+
+@pytest.mark.parametrize("name", STOCHASTIC)
+def test_a_file_without_counts_leaves_them_as_they_are(name):
+    """Earlier versions kept neither the number of draws nor whether learning had begun."""
+    gate, other = spread(built(name)), built(name)
+    store = {}
+    gate.save_own_variables(store)
+    for later in sorted(store, key=int)[-2:]:
+        del store[later]
+    other.mask(training=True)
+    other.load_own_variables(store)
+    np.testing.assert_array_equal(array(other.mask()), array(gate.mask()))
+    assert int(other.n_draws) == 1 and int(other.begun) == 1
 
 
 @each_gate
@@ -134,9 +154,10 @@ def test_a_fixed_phase_trains_with_the_test_rule_and_no_gradient(name):
     gate.set_phase(0.0, 0.5)
     np.testing.assert_allclose(array(gate.mask(training=True)), array(gate.mask()), rtol=1e-4)
     if name in TRAINABLE:
-        variables = gate.trainable_variables
-        found = gradients(lambda: ops.sum(gate.mask(training=True)), variables)
-        assert not np.any(found)
+        uses = (lambda: gate.mask(training=True), lambda: gate(ops.ones(SHAPE), training=True))
+        for use in uses:
+            found = gradients(lambda use=use: ops.sum(use()), gate.trainable_variables)
+            assert not np.any(found)
 
 
 @each_trainable_gate

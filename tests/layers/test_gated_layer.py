@@ -78,6 +78,24 @@ def test_fit_draws_anew_at_every_step_and_repeats_with_the_seed():
         np.testing.assert_array_equal(a, b)
 
 
+def test_hold_and_begin_change_a_kernel_once():
+    layer, _ = made("dense", gates.HardConcrete(seed=0, initial_density=0.6))
+    start = array(layer.kernel)
+    layer.begin(True)  # it learns from the start
+    np.testing.assert_array_equal(array(layer.kernel), start)
+    ratio = layer.gate.initial_mask / layer.gate.initial_test_mask
+    assert layer.waits and abs(ratio - 1) > 0.01
+    for change in (layer.hold, layer.hold, lambda: layer.begin(False)):
+        change()
+        np.testing.assert_allclose(array(layer.kernel), start * ratio, rtol=1e-6)
+    for _ in range(2):
+        layer.begin(True)
+        np.testing.assert_allclose(array(layer.kernel), start, rtol=1e-6)
+    layer.gate.mask(training=True)
+    layer.hold()  # not once it has learned
+    np.testing.assert_allclose(array(layer.kernel), start, rtol=1e-6)
+
+
 def test_one_sample_serves_the_whole_batch():
     layer, _ = made("dense", gates.HardConcrete(seed=0, initial_density=0.5))
     y = array(layer(np.ones((8, 5), "float32"), training=True))

@@ -7,6 +7,7 @@ import tensorflow as tf
 from checked_model import BAD, BYTES, SHAPE, X, assert_refused
 
 from sparsevae.models.arguments import check_compile, check_input, check_latents, check_seed
+from sparsevae.models.grouping import grouped
 
 # Arguments
 
@@ -20,6 +21,16 @@ def test_compile_refuses_what_the_objective_decides(name, value):
 def test_compile_takes_nothing_of_these():
     check_compile()
     check_compile(None, None, None, None)
+
+
+def test_compile_keeps_the_settings_of_a_loss_scale():
+    adam = keras.optimizers.Adam(0.1)
+    given = keras.optimizers.LossScaleOptimizer(adam, initial_scale=8.0, dynamic_growth_steps=3)
+    made = grouped(given, None)
+    assert isinstance(made, keras.optimizers.LossScaleOptimizer)
+    assert made.inner_optimizer.base is adam
+    assert (made.initial_scale, made.dynamic_growth_steps) == (8.0, 3)
+    assert grouped(made, None) is made
 
 
 GOOD_LATENTS = [np.zeros((2, 3)), np.zeros((1, 3), "f2"), [[1, 2, 3]], tf.zeros((2, 3), tf.float64)]

@@ -177,13 +177,15 @@ def test_an_opponent_is_trained_by_its_own_loss_and_optimizer_only(make_vae, ima
     np.testing.assert_allclose(steps, 1e-2, rtol=0.02)  # its Adam's first step
 
 
-def test_the_total_is_the_sum_of_the_named_losses_and_the_penalty(make_vae, images):
+@pytest.mark.parametrize("kind", [Guesses, Opponent])
+def test_the_total_is_the_sum_of_the_named_losses_and_the_penalty(make_vae, images, kind):
+    """Without the objective's own losses, which train nothing else."""
     kwargs = {"control": sparsity.Strength(5.0, ramp=(0, 0))}
     regularizer = keras.regularizers.L2(0.1)
-    vae = make_vae("binary", objective=Guesses(), regularizer=regularizer, **kwargs)
+    vae = make_vae("binary", objective=kind(), regularizer=regularizer, **kwargs)
     history = fit(vae, images, validation_data=images)
     for prefix in ("", "val_"):
-        parts = [history[prefix + name][0] for name in (*Guesses.loss_names, "penalty")]
+        parts = [history[prefix + name][0] for name in (*kind.loss_names[:3], "penalty")]
         assert history[prefix + "penalty"][0] > 1
         np.testing.assert_allclose(history[prefix + "loss"][0], sum(parts), rtol=1e-5)
 
@@ -251,6 +253,8 @@ def test_what_is_changed_between_epochs_takes_effect(make_vae, images, change):
     vae = make_vae(gate, objective=Weighted(1.0), control=control, rate=0.0)
     loss = fit(vae, images, 0, 2, Change(change), validation_data=images)
     assert loss["loss"][1] > 20 * loss["loss"][0] and loss["val_loss"][1] > 20 * loss["val_loss"][0]
+    if change in (set_strength, set_control):
+        assert loss["sparsity_strength"] == [10, 1e6]
 
 
 @pytest.mark.parametrize("change", [set_beta, set_attribute, set_strength])
@@ -271,14 +275,18 @@ def test_a_number_changed_by_a_callback_is_not_traced_anew(make_vae, images):
     assert vae.train_function is function
 
 
-def test_beta_as_a_schedule_follows_the_updates(make_vae, images, tmp_path):
+@pytest.mark.parametrize("every", [None, 2])
+def test_beta_as_a_schedule_follows_the_updates(make_vae, images, tmp_path, every):
+    """Of which there is one for every two batches where gradients are accumulated."""
     warm_up = keras.optimizers.schedules.PolynomialDecay(0.0, 4, 8.0)
-    vae = make_vae(objective=objectives.BetaVAE(warm_up), rate=0.0)
+    vae = make_vae(objective=objectives.BetaVAE(warm_up))
+    vae.compile(keras.optimizers.SGD(0.0, gradient_accumulation_steps=every))
     shares = []
     for _ in range(6):
         logs = vae.train_on_batch(images[:8], return_dict=True)
         shares.append(logs["kl_loss"] / logs["kl"])
-    np.testing.assert_allclose(shares, [0, 2, 4, 6, 8, 8], rtol=1e-5)
+    expected = [0, 2, 4, 6, 8, 8] if every is None else [0, 0, 2, 2, 4, 4]
+    np.testing.assert_allclose(shares, expected, rtol=1e-5)
     vae.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(loaded.objective.beta, keras.optimizers.schedules.PolynomialDecay)
@@ -292,6 +300,10 @@ def test_an_objective_with_weights_needs_a_new_compile(make_vae, images):
         fit(vae, images)
     vae.compile("adam")
     assert "guess" in fit(vae, images)
+    own = {id(variable) for variable in vae.objective.variables}
+    assert own <= {id(variable) for variable in vae.variables}
+    vae.objective = objectives.BetaVAE(1.0)
+    assert not own & {id(variable) for variable in vae.variables}
 
 
 # Refused

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from sparsevae import SparseVAE, gates, models, objectives, sparsity
+from sparsevae.models.tracking import ActiveLatents, Means
 
 tfd = tfp.distributions
 
@@ -99,6 +100,30 @@ def test_elbo_is_log_likelihood_of_one_draw_minus_kl(vae, images):
 def test_call_is_the_mean_image_of_the_mean_code(vae, images):
     expected = vae.decode(vae.codes(images)).mean()
     np.testing.assert_allclose(vae(images), expected, atol=1e-6)
+
+
+# Logs
+
+
+def test_active_latents_are_those_whose_mean_kl_is_above_the_threshold():
+    """The mean is over all images since the last reset, in batches of any size."""
+    metric = ActiveLatents(3, threshold=0.5)
+    metric.update_state(tf.constant([[0.2, 0.9, 0.7]] * 3))
+    metric.update_state(tf.constant([[0.4, 0.0, 0.3]]))
+    np.testing.assert_allclose(metric.kl_per_latent(), [0.25, 0.675, 0.6], rtol=1e-6)
+    assert float(metric.result()) == 2
+    metric.update_state(tf.zeros((1, 3)))
+    assert float(metric.result()) == 1
+    metric.reset_state()
+    assert float(metric.result()) == 0
+
+
+def test_means_are_over_images_not_batches():
+    means = Means(["loss", "kl"])
+    means.update({"loss": tf.constant(2.0), "kl": tf.constant([1.0, 3.0, 5.0])}, 3)
+    means.update({"loss": tf.constant(6.0), "kl": tf.constant([7.0])}, 1)
+    assert [float(metric.result()) for metric in means.metrics] == [3.0, 4.0]
+    assert int(means.n_observations()) == 4
 
 
 # Files

@@ -209,6 +209,16 @@ def test_beta_weighs_the_kl():
     np.testing.assert_allclose(total(BetaVAE()), -t.elbo.numpy().mean(), rtol=1e-5)
 
 
+def test_weights_of_images_count_in_each_loss():
+    """Each image's loss times its weight; the mean is over images, not over weights."""
+    weight = np.array([0, 1, 2, 0.5, 1, 3, 0], "float32")
+    t = terms()
+    losses = BetaVAE(4.0).losses(context(weight=tf.constant(weight)))
+    expected = -(weight * t.log_likelihood.numpy()).mean()
+    np.testing.assert_allclose(losses["reconstruction_loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(losses["kl_loss"], 4 * (weight * t.kl.numpy()).mean(), rtol=1e-5)
+
+
 @pytest.mark.parametrize("beta", [-0.1, float("nan"), float("inf")])
 def test_a_beta_that_is_none_is_refused(beta):
     with pytest.raises(ValueError, match=r"`beta`.*Received"):

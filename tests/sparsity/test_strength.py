@@ -150,6 +150,27 @@ def test_gradient_of_the_penalty(layers):
     assert not any(g.any() for g in gradients(lambda: frozen.penalty(layers), variables))
 
 
+def test_in_a_priced_step_each_layer_is_charged_what_it_noted(layers):
+    """And its gate feels it; a gate that is fixed notes nothing to pay."""
+    control = Strength(10.0, ramp=(0, 0), weighting="links")
+    variables = [layer.gate.trainable_variables[0] for layer in layers]
+
+    def in_a_step():
+        with gates.one_step(priced=True):
+            for layer in layers:
+                layer.gated_kernel(training=True)
+            return control.penalty(layers)
+
+    expected = float(price(control, layers, 0))
+    assert float(in_a_step()) == pytest.approx(expected, rel=1e-5)
+    wanted = gradients(lambda: control.penalty(layers), variables)
+    for found, gradient in zip(gradients(in_a_step, variables), wanted, strict=True):
+        np.testing.assert_allclose(found, gradient, rtol=1e-4, atol=1e-6)
+    layers[1].gate.set_phase(0.0, 1.0)
+    of_first = 10 * array(layers[0].gate.open_probability()).sum() / 18
+    assert float(in_a_step()) == pytest.approx(of_first, rel=1e-5)
+
+
 def test_penalty_charges_a_continuous_gate_for_its_kernel():
     layer = GatedDense(3, gate=gates.Continuous(seed=0))
     layer.build((None, 4))
