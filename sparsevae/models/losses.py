@@ -62,9 +62,8 @@ class Losses:
         ]
 
     def values(self) -> dict[str, tf.Tensor]:
-        """All that is logged, by name."""
+        """All that is logged beside the total, by name."""
         return {
-            "loss": self.total,
             "elbo": self.terms.elbo,
             "reconstruction": -self.terms.log_likelihood,
             "kl": self.terms.kl,

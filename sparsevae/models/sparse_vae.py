@@ -20,8 +20,15 @@ from sparsevae.models.losses import TEST, TRAIN, Losses, losses_of
 from sparsevae.models.networks import check_networks
 from sparsevae.models.parts import PARTS, ready_control, ready_objective
 from sparsevae.models.retracing import Retracing
-from sparsevae.models.tracking import ELBO_NAMES, ActiveLatents, GateLogs, Means, Retraces
-from sparsevae.sparsity import gated_layers, layer_densities, share_of_links
+from sparsevae.models.tracking import (
+    ELBO_NAMES,
+    ActiveLatents,
+    GateLogs,
+    Means,
+    Retraces,
+    logs_of_gates,
+)
+from sparsevae.sparsity import gated_layers
 
 tfd = tfp.distributions
 
@@ -80,6 +87,7 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         self.active_threshold = active_threshold
         self.n_data = None if n_data is None else check_integer("n_data", n_data, minimum=1)
         self.seed = seed
+        self._loss = keras.metrics.Mean("loss")  # by itself: Keras's lists begin with it
         self._active = ActiveLatents(self.latent_dim, active_threshold, name="active_latents")
         count = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
         count["aggregation"] = "only_first_replica"
@@ -100,7 +108,9 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         if name == "objective":
             self.uses, self.needs = value.uses, value.needs
             self.objective_name = type(value).__name__
-            self._means = Means([*ELBO_NAMES, *value.loss_names])
+            if (old := getattr(self, "_means", None)) is not None:
+                self._tracker.untrack(old)
+            self._means = Means([*ELBO_NAMES, *value.loss_names], name="means")
 
     @property
     def gated_layers(self) -> list[GatedLayer]:
@@ -139,7 +149,17 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         """Compiles a loaded model as it was; its file restores the optimizer after that."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def fit(self, *args: Any, callbacks: Any = None, **kwargs: Any) -> keras.callbacks.History:
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """`keras.Model.fit` on images; see the class and `models.inputs.checked_source`.
 
         Raises:
@@ -152,7 +172,7 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
             given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
             callbacks = [GateLogs(), *(c for c in given if c is not None), Retraces()]
         try:
-            return super().fit(*args, callbacks=callbacks, **kwargs)
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)
         finally:  # Keras tells its callbacks only of a good end
             for callback in getattr(callbacks, "callbacks", callbacks):
                 getattr(callback, "on_fit_end", lambda: None)()
@@ -182,33 +202,23 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
             self.control.end_step(self.gated_layers, updated)
 
     def _track(self, losses: Losses):
-        self._means.update(losses.values(), tf.shape(losses.terms.log_likelihood)[0])
+        n = tf.shape(losses.terms.log_likelihood)[0]
+        self._loss.update_state(losses.total, sample_weight=tf.cast(n, tf.float32))
+        self._means.update_state(losses.values(), n)
         self._active.update_state(losses.terms.kl_per_latent)
         return self.get_metrics_result()
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return [*self._means.metrics, self._active]
+        return [self._loss, self._means, self._active]
 
     def gate_logs(self) -> dict[str, float]:
         """What `fit` logs of the gates after each epoch: dict of floats, empty without gates."""
         if not self.gated_layers:
             return {}
         if self._gate_logs_function is None:
-            self._gate_logs_function = tf.function(self._gate_logs, autograph=False)
+            self._gate_logs_function = tf.function(lambda: logs_of_gates(self), autograph=False)
         return {name: float(value) for name, value in self._gate_logs_function().items()}
-
-    def _gate_logs(self):
-        layers = self.gated_layers
-        logs = {
-            "density": share_of_links(layers, lambda layer: layer.gate.support()),
-            "undecided": share_of_links(layers, lambda layer: layer.gate.undecided()),
-        }
-        logs |= {f"density/{name}": d for name, d in layer_densities(self).items()}
-        if self.control is not None:
-            last_step = tf.convert_to_tensor(self.control.n_steps) - 1
-            logs |= self.control.logs(last_step)
-        return logs
 
     # Saving
 

@@ -1,42 +1,54 @@
 """What a model logs, and the callback that goes with every `fit`."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
 from sparsevae.models.epoch_logs import add_logs
+from sparsevae.sparsity import layer_densities, share_of_links
 
-ELBO_NAMES = ("loss", "elbo", "reconstruction", "kl", "penalty")
+if TYPE_CHECKING:
+    from sparsevae.models.sparse_vae import SparseVAE
+
+ELBO_NAMES = ("elbo", "reconstruction", "kl", "penalty")
 RESERVED = frozenset(
-    {*ELBO_NAMES, "active_latents", "density", "undecided", "sparsity_strength", "learning"}
+    {"loss", *ELBO_NAMES, "active_latents", "density", "undecided", "sparsity_strength", "learning"}
 )
 
 
-class Means:
-    """Means over all observations since the last reset, by name.
+class Means(keras.metrics.Metric):
+    """Means over all observations since the last reset, by name; one update for all of them.
 
     Args:
         names: Of the means.
     """
 
-    def __init__(self, names: Iterable[str]):
-        self._of = {name: keras.metrics.Mean(name) for name in names}
+    def __init__(self, names: Iterable[str], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.names = tuple(names)
+        self.total = self.add_weight(
+            name="total", shape=(len(self.names),), initializer="zeros", dtype="float32"
+        )
+        self.count = self.add_weight(name="count", shape=(), initializer="zeros", dtype="float32")
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The Keras metrics behind them."""
-        return list(self._of.values())
+    def update_state(self, values: Mapping[str, tf.Tensor], n: tf.Tensor) -> None:
+        """Adds the values of a batch of `n`, by name: one for each observation, or scalars."""
+        n = tf.cast(n, tf.float32)
+        means = [tf.reduce_mean(tf.cast(values[name], tf.float32)) for name in self.names]
+        self.total.assign_add(n * tf.stack(means))
+        self.count.assign_add(n)
 
-    def update(self, values: Mapping[str, tf.Tensor], n: tf.Tensor) -> None:
-        """Adds the values of a batch of `n`: one for each observation, or scalars."""
-        for name, value in values.items():
-            self._of[name].update_state(tf.reduce_mean(value), sample_weight=tf.cast(n, tf.float32))
+    def result(self) -> dict[str, tf.Tensor]:
+        means = tf.math.divide_no_nan(tf.convert_to_tensor(self.total), self.n_observations())
+        return dict(zip(self.names, tf.unstack(means), strict=True))
 
     def n_observations(self) -> tf.Tensor:
-        """Observations since the last reset, an int32 scalar."""
-        return tf.cast(self._of["loss"].count, tf.int32)
+        """Observations since the last reset, a float32 scalar."""
+        return tf.convert_to_tensor(self.count)
 
 
 class ActiveLatents(keras.metrics.Metric):
@@ -64,6 +76,20 @@ class ActiveLatents(keras.metrics.Metric):
 
     def result(self) -> tf.Tensor:
         return tf.reduce_sum(tf.cast(self.kl_per_latent() > self.threshold, tf.float32))
+
+
+def logs_of_gates(vae: SparseVAE) -> dict[str, tf.Tensor]:
+    """What `vae.gate_logs` gives, as tensors."""
+    layers = vae.gated_layers
+    logs = {
+        "density": share_of_links(layers, lambda layer: layer.gate.support()),
+        "undecided": share_of_links(layers, lambda layer: layer.gate.undecided()),
+    }
+    logs |= {f"density/{name}": density for name, density in layer_densities(vae).items()}
+    if vae.control is not None:
+        last_step = tf.convert_to_tensor(vae.control.n_steps) - 1
+        logs |= vae.control.logs(last_step)
+    return logs
 
 
 class GateLogs(keras.callbacks.Callback):
