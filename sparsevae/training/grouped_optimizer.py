@@ -58,6 +58,9 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
                 "`base` must be an optimizer that wraps no other; put LossScaleOptimizer around "
                 f"GroupedOptimizer. Received: base={type(base).__name__}"
             )
+        names = [group.name for group in groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"`groups` must have distinct names. Received: {', '.join(names)}")
         shared = {setting: getattr(base, setting) for setting in _SHARED}
         super().__init__(learning_rate=0.0, name=name, **shared)
         self._unused = {id(v) for v in self._variables}  # its count and rate are the base's
@@ -78,6 +81,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         made_from = group.optimizer or self.base
         config = made_from.get_config()
         config |= {"use_ema": False, "gradient_accumulation_steps": None, "name": group.name}
+        if group.optimizer is None:
+            config["learning_rate"] = 0.0  # handed to each update; a function could not be copied
         return type(made_from).from_config(config)
 
     # State

@@ -42,3 +42,10 @@ class Group:
                 "`learning_rate_factor` must be a finite float above 0. "
                 f"Received: learning_rate_factor={self.learning_rate_factor!r}"
             )
+        if self.optimizer is not None and not isinstance(
+            self.optimizer, keras.optimizers.Optimizer
+        ):
+            raise TypeError(
+                "`optimizer` of a group must be a Keras optimizer or None. "
+                f"Received: optimizer={self.optimizer!r}"
+            )

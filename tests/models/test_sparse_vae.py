@@ -119,11 +119,24 @@ def test_active_latents_are_those_whose_mean_kl_is_above_the_threshold():
 
 
 def test_means_are_over_images_not_batches():
-    means = Means(["penalty", "kl"])
+    means = Means(["kl", "penalty"])
     means.update_state({"penalty": tf.constant(2.0), "kl": tf.constant([1.0, 3.0, 5.0])}, 3)
     means.update_state({"penalty": tf.constant(6.0), "kl": tf.constant([7.0])}, 1)
-    assert {name: float(mean) for name, mean in means.result().items()} == {"penalty": 3, "kl": 4}
+    assert {name: float(mean) for name, mean in means.result().items()} == {"kl": 4, "penalty": 3}
     assert int(means.n_observations()) == 4
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_logs_are_means_over_images_and_weights_count_in_the_loss_only(make_vae, images, eager):
+    """Also the loss itself, with a last batch that is smaller."""
+    vae = make_vae(eager=eager, rate=0.0)
+    weight = np.r_[np.zeros(40), np.full(10, 2.0)]
+    logs = vae.fit(images[:50], sample_weight=weight, batch_size=40, shuffle=False, verbose=0)
+    logs = {name: value for name, (value,) in logs.history.items()}
+    np.testing.assert_allclose(logs["elbo"], -logs["reconstruction"] - logs["kl"], rtol=1e-5)
+    total = logs["reconstruction_loss"] + logs["kl_loss"]
+    np.testing.assert_allclose(logs["loss"], total, rtol=1e-5)
+    assert 0.35 < logs["kl_loss"] / logs["kl"] < 0.45  # 10 of 50 images, each twice
 
 
 # Files

@@ -227,3 +227,10 @@ def test_unknown_group_is_refused_by_name(call):
     more = (1,) if call == "set_active" else ()
     with pytest.raises(ValueError, match="`name` must be one of 'second'"):
         getattr(grouped(ko.Adam()), call)("third", *more)
+
+
+def test_groups_of_one_name_and_what_is_no_optimizer_are_refused():
+    with pytest.raises(ValueError, match="`groups` must have distinct names"):
+        GroupedOptimizer("adam", [Group("g"), Group("g", 2.0)])
+    with pytest.raises(TypeError, match="`optimizer` of a group"):
+        Group("g", optimizer="adam")
