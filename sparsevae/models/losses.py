@@ -99,11 +99,8 @@ def terms_of(
     return terms, decoded
 
 
-def context_of(vae: SparseVAE, batch: Batch, stream: int) -> Context:
-    """What the objective is given: the training stream with learning gates, or the test rule."""
-    training = stream == TRAIN
-    number = vae.n_batches if training else vae._means.n_observations()
-    seed = fold_in(vae.seed, stream, tf.convert_to_tensor(number))
+def context_of(vae: SparseVAE, batch: Batch, seed: tf.Tensor, training: bool) -> Context:
+    """What the objective is given; z is drawn by `seed`."""
     terms, decoded = terms_of(vae, batch.images, seed, training)
     return Context(
         batch=batch,
@@ -119,8 +116,11 @@ def context_of(vae: SparseVAE, batch: Batch, stream: int) -> Context:
 
 
 def losses_of(vae: SparseVAE, batch: Batch, stream: int) -> Losses:
-    """The losses of a batch."""
-    context = context_of(vae, batch, stream)
+    """The losses of a batch: the training stream with learning gates, else the test rule."""
+    training = stream == TRAIN
+    number = vae.n_batches if training else vae._means.n_observations()
+    seed = fold_in(vae.seed, stream, tf.convert_to_tensor(number))
+    context = context_of(vae, batch, seed, training)
     terms = context.terms
     named = vae.objective.losses(context)
     with tf.GradientTape() as own_tape:

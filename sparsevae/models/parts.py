@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from sparsevae.models.losses import SAMPLE, fold_in, terms_of
+from sparsevae.models.losses import SAMPLE, context_of, fold_in
 from sparsevae.models.tracking import RESERVED
-from sparsevae.objectives import Batch, Context, Objective
+from sparsevae.objectives import Batch, Objective
 from sparsevae.objectives.objective import check_objective
 from sparsevae.sparsity import Control
 from sparsevae.sparsity.control import check_control
@@ -38,18 +39,9 @@ def ready_objective(vae: SparseVAE, objective: Any) -> Objective:
 def _build_by_use(vae, objective):
     """Networks that get their shapes when they are first called are called, with two images."""
     images = tf.zeros((2, *vae.image_shape))
-    terms, decoded = terms_of(vae, images, fold_in(vae.seed, SAMPLE), training=False)
-    context = Context(
-        batch=Batch(images, partner=images),
-        terms=terms,
-        decoded=decoded,
-        step=tf.constant(0),
-        prior=vae.prior,
-        n_data=vae.n_data or 2,
-        encoder=vae.encoder,
-        decoder=vae.decoder,
-        training=False,
-    )
+    seed = fold_in(vae.seed, SAMPLE)
+    context = context_of(vae, Batch(images, partner=images), seed, training=False)
+    context = dataclasses.replace(context, n_data=vae.n_data or len(images))
     try:
         objective.losses(context)
         objective.own_losses(context)

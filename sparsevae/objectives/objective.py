@@ -85,7 +85,6 @@ class Objective(Part, abc.ABC):
             input_shape: Dict with `"images"`, `(None, height, width, channels)`, and `"z"`,
                 `(None, latent_dim)`.
         """
-        self.mark_weights()
 
     def mark_weights(self) -> None:
         """Gives the objective's own weights to their group of the optimizer, if they have one."""

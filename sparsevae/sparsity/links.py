@@ -64,7 +64,7 @@ def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
 
 
 def weighted_mean(layers: Sequence[GatedLayer], weighting: str, of: Callable) -> Any:
-    """Mean over the model of `of(layer)`, a tensor with one entry for each link; scalar."""
+    """Mean over the model of `of(layer)`, one entry for each link or their mean; scalar."""
     weights = layer_weights(layers, weighting)
     means = [ops.mean(ops.cast(of(layer), "float32")) for layer in layers]
     return sum(weight * mean for weight, mean in zip(weights, means, strict=True))

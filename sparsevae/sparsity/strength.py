@@ -9,7 +9,7 @@ from keras import ops
 from sparsevae.choices import check_choice
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.control import Control
-from sparsevae.sparsity.links import WEIGHTINGS, layer_weights
+from sparsevae.sparsity.links import WEIGHTINGS, weighted_mean
 from sparsevae.training import Setting
 
 
@@ -106,8 +106,7 @@ class Strength(Control):
         priced = [layer for layer in layers if layer.gate.trainable_variables]
         if not priced:
             return ops.zeros(())
-        weights = layer_weights(priced, self.weighting)
-        density = sum(w * layer.mean_cost() for w, layer in zip(weights, priced, strict=True))
+        density = weighted_mean(priced, self.weighting, lambda layer: layer.mean_cost())
         return self.strength_at(ops.convert_to_tensor(self.n_steps)) * density
 
     def logs(self, step: Any) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def when_on_replicas(
     import tensorflow as tf
 
     if not tf.distribute.has_strategy():
-        keras.ops.cond(condition, lambda: function(tensors), lambda: None)
+        when(condition, lambda: function(tensors))
         return
 
     def across_replicas(strategy, condition, tensors):

@@ -149,9 +149,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         )
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
-        # Those of groups are applied only where the group is active: in the update, fused, or,
-        # where Keras does more between the two, after it. Replicas come here one by one.
-        early = not (self.use_ema or self.gradient_accumulation_steps)
+        # Those of groups are applied only where the group is active. Replicas come one by one.
         grouped = [
             variable
             for variable in variables
@@ -162,11 +160,16 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         try:
             for variable in grouped:
                 late = _WhileActive(variable.constraint, self._active[group_of(variable)])
-                variable.constraint = None if early else late
+                variable.constraint = None if self._constrains_in_update else late
             super().apply(grads, trainable_variables)
         finally:
             for variable in grouped:
                 variable.constraint = self._constraints[id(variable)]
+
+    @property
+    def _constrains_in_update(self):
+        """Whether constraints of groups are fused with the update; not if Keras acts in between."""
+        return not (self.use_ema or self.gradient_accumulation_steps)
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None) -> None:
         """As of the base, which does the decay."""
@@ -191,7 +194,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         rate = learning_rate if group.optimizer is None else rule.learning_rate
         rate = ops.multiply(rate, group.learning_rate_factor)
 
-        early = not (self.use_ema or self.gradient_accumulation_steps)
+        early = self._constrains_in_update
         constraints = [(v, early and self._constraints.get(id(v))) for v in variables]
 
         def after():
