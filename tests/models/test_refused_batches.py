@@ -117,6 +117,16 @@ def test_a_bad_third_batch_is_refused_in_graphs(stream, compile):
     np.testing.assert_allclose(float(model.total), X[:8].sum(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_ends_of_the_range_are_good_in_every_dtype_and_nothing_beyond(dtype):
+    model = Model()
+    ends = np.resize(np.asarray([-0.0, 0, 1], dtype), X[:4].shape)
+    model.fit(tf.data.Dataset.from_tensors(ends), verbose=0)
+    beyond = np.nextafter(ends, np.asarray([2], dtype))
+    call = lambda: model.fit(tf.data.Dataset.from_tensors(beyond), verbose=0)  # noqa: E731
+    assert_refused(call, match=r"Float images must lie in \[0, 1\]")
+
+
 def test_a_bad_batch_of_another_process_is_refused():
     floats = np.concatenate([X[:8], X[8:] * 255])
     batches = Batches(slices(floats), workers=1, use_multiprocessing=True)
