@@ -24,7 +24,7 @@ import tyro
 
 from sparsevae import data
 from sparsevae.data.array import GridArray, MappedArray
-from sparsevae.data.dsprites import render_packed
+from sparsevae.data.render.dsprites import render_packed
 
 
 @dataclasses.dataclass(frozen=True)

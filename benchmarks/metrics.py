@@ -25,7 +25,7 @@ from sklearn.svm import LinearSVC
 
 from sparsevae import metrics, records
 from sparsevae.metrics import registry
-from sparsevae.metrics.images import BATCH
+from sparsevae.metrics.encoding import BATCH
 from sparsevae.metrics.information import entropies
 
 SIZES = (3, 6, 40, 32, 32)

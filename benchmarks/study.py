@@ -21,9 +21,9 @@ import tyro
 
 from sparsevae import records
 from sparsevae.study import RunSettings, SearchPlan, make_study, sweep
-from sparsevae.study.estimate import measured_cost
-from sparsevae.study.gap import FILE_NAME as GAP
-from sparsevae.study.studies import pick_cores
+from sparsevae.study.searches.gap import FILE_NAME as GAP
+from sparsevae.study.sweeps.estimate import measured_cost
+from sparsevae.study.sweeps.sweep import pick_cores
 
 MODELS, STEPS, P100_YEARS = 12_600, 300_000, 2.52  # Locatello et al. 2019, section 5
 YEAR = 365.25 * 24 * 3600
@@ -66,8 +66,8 @@ def overhead(arguments) -> dict[str, list[float]]:
     # Loaded only now: the workers of `rates` begin without TensorFlow in their parent.
     from sparsevae.study import run
     from sparsevae.study.conditions import load_data
-    from sparsevae.study.training import build
-    from sparsevae.study.tuner import SparsityTuner
+    from sparsevae.study.one.training import build
+    from sparsevae.study.searches.tuner import SparsityTuner
 
     settings = base(arguments)
     one = {"gates": [settings.gate], "betas": [settings.beta], "places": [settings.where]}

@@ -66,7 +66,9 @@ def data() -> None:
         if isinstance(arguments, Describe):
             print(describe(found))
         else:
-            found.plot_grid().savefig(arguments.to)
+            from sparsevae.plots import plot_grid
+
+            plot_grid(found).savefig(arguments.to)
             print(arguments.to)
 
 

@@ -30,8 +30,8 @@ def evaluate() -> None:
     """Parses, scores, prints."""
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
-        from sparsevae.study.scoring import score
-        from sparsevae.study.summary import score_table
+        from sparsevae.study.one.scoring import score
+        from sparsevae.study.one.summary import score_table
 
     scores = score(
         arguments.folder,

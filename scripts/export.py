@@ -28,7 +28,7 @@ def export() -> None:
     """Parses, exports, prints where."""
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
-        from sparsevae.study.scoring import export_run
+        from sparsevae.study.one.scoring import export_run
 
     folder = export_run(
         arguments.run,

@@ -57,7 +57,7 @@ def study() -> None:
     elif arguments.dry_run:
         print(reports.estimate(study, arguments.workers))
     else:
-        from sparsevae.study.studies import sweep
+        from sparsevae.study.sweeps.sweep import sweep
 
         sweep(study, arguments.workers, arguments.tensorboard, arguments.scheduler)
         print(reports.table(study))

@@ -32,7 +32,7 @@ def train() -> None:
     settings = arguments.settings()
     with quiet_tensorflow():  # only once the arguments are right
         from sparsevae.study import run
-        from sparsevae.study.summary import summary
+        from sparsevae.study.one.summary import summary
 
     record = run(settings, arguments.runs, arguments.tensorboard)
     print(summary(record, f"{arguments.runs}/{settings.name}"))

@@ -7,7 +7,7 @@ import tyro
 from command import main, quiet_tensorflow
 
 from sparsevae.study import RunSettings, SearchPlan
-from sparsevae.study.plan import BUDGETS, SEARCHED
+from sparsevae.study.searches.plan import BUDGETS, SEARCHED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ def tune() -> None:
     settings, plan = arguments.parts()
     with quiet_tensorflow():  # only once the arguments are right
         from sparsevae.study import search
-        from sparsevae.study.summary import search_summary
+        from sparsevae.study.one.summary import search_summary
 
     places = {"runs": arguments.runs, "saved": arguments.saved}
     how = {name: getattr(arguments, name) for name in ("workers", "patience", "tensorboard")}

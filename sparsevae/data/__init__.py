@@ -3,24 +3,25 @@
 In: the name of a set (with the folder of its file, if the user has it), or a path of the user's own
 images. Out: `ImageData`, and `GroundTruthData` where factors are known, which gives images (uint8)
 and factors (integers) as NumPy arrays and batches (float32) as `tf.data`.
-May import: plots; numpy, tqdm; tensorflow, pandas, Pillow, matplotlib, which load when used.
+May import: numpy, tqdm; tensorflow, pandas, Pillow, h5py, which load when used.
+Sub-rooms, each above the one before: `storage`, `render`, `read`, `own`; and `variants`, `draws`.
 """
 
 from sparsevae.data.description import describe
-from sparsevae.data.distributions import FactorDistribution
-from sparsevae.data.dsprites import DSprites
+from sparsevae.data.draws.distributions import FactorDistribution
+from sparsevae.data.draws.labels import draw_labels
+from sparsevae.data.draws.pairs import draw_pairs
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.image_data import ImageData, MissingFactorsError
-from sparsevae.data.labels import draw_labels
 from sparsevae.data.loading import check_name, load
-from sparsevae.data.mechanisms import BlockMechanisms
-from sparsevae.data.own import from_array
+from sparsevae.data.own.loading import from_array
 from sparsevae.data.packed import PackedData
-from sparsevae.data.pairs import draw_pairs
-from sparsevae.data.shapes3d import Shapes3D
-from sparsevae.data.toy import Toy
+from sparsevae.data.render.dsprites import DSprites
+from sparsevae.data.render.mechanisms import BlockMechanisms
+from sparsevae.data.render.shapes3d import Shapes3D
+from sparsevae.data.render.toy import Toy
 
 __all__ = [
     "BlockMechanisms",

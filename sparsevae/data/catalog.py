@@ -7,16 +7,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sparsevae.choices import check_choice
-from sparsevae.data import cars3d_file, dsprites_file, mpi3d_file, shapes3d_file, smallnorb_file
-from sparsevae.data import tfds_prepared as tfds
-from sparsevae.data.dsprites import DSprites
+from sparsevae.checks import check_choice
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.ground_truth import FactorData
-from sparsevae.data.mechanisms import BlockMechanisms
-from sparsevae.data.places import find, find_prepared, likely_renamed, roots, tfds_root
-from sparsevae.data.shapes3d import Shapes3D
-from sparsevae.data.toy import Toy
+from sparsevae.data.read import cars3d, dsprites, mpi3d, shapes3d, smallnorb
+from sparsevae.data.read import tfds_prepared as tfds
+from sparsevae.data.render.dsprites import DSprites
+from sparsevae.data.render.mechanisms import BlockMechanisms
+from sparsevae.data.render.shapes3d import Shapes3D
+from sparsevae.data.render.toy import Toy
+from sparsevae.data.storage.places import find, find_prepared, likely_renamed, roots, tfds_root
 
 SOURCES = ("auto", "file", "tfds", "render")
 
@@ -60,7 +60,7 @@ def _mpi3d(
     kind: str,
     files: tuple[str, ...] = (),
     size: str = "5.7 or 12.7 GB",
-    factor_spaces: tuple[FactorSpace, ...] = mpi3d_file.FACTORS,
+    factor_spaces: tuple[FactorSpace, ...] = mpi3d.FACTORS,
 ) -> _Entry:
     name = f"mpi3d_{kind}"
     return _Entry(
@@ -68,7 +68,7 @@ def _mpi3d(
         files=(*files, f"{name}.npz"),
         size=size,
         page="https://github.com/rr-learning/disentanglement_dataset",
-        read=functools.partial(mpi3d_file.read_mpi3d, name=name, factor_spaces=factor_spaces),
+        read=functools.partial(mpi3d.read_mpi3d, name=name, factor_spaces=factor_spaces),
         license="Creative Commons Attribution 4.0",
         citation="Gondal et al. 2019, On the Transfer of Inductive Bias from Simulation to the "
         "Real World: a New Disentanglement Dataset, arXiv 1906.03292",
@@ -84,10 +84,10 @@ def _mechanisms(graph: str) -> _Entry:
 _ENTRIES = {
     "dsprites": _Entry(
         title="dSprites",
-        files=dsprites_file.FILE_NAMES,
+        files=dsprites.FILE_NAMES,
         size="26 MB",
         page="https://github.com/google-deepmind/dsprites-dataset",
-        read=dsprites_file.read_dsprites,
+        read=dsprites.read_dsprites,
         render=DSprites,
         sized=True,
         tfds=tfds.read_dsprites,
@@ -97,10 +97,10 @@ _ENTRIES = {
     ),
     "shapes3d": _Entry(
         title="Shapes3D",
-        files=(shapes3d_file.FILE_NAME,),
+        files=(shapes3d.FILE_NAME,),
         size="268 MB, 5.9 GB unpacked",
         page="https://github.com/google-deepmind/3d-shapes",
-        read=shapes3d_file.read_shapes3d,
+        read=shapes3d.read_shapes3d,
         tfds=tfds.read_shapes3d,
         render=Shapes3D,
         sized=True,
@@ -112,20 +112,20 @@ _ENTRIES = {
     ),
     "cars3d": _Entry(
         title="Cars3D",
-        files=(cars3d_file.ARCHIVE, cars3d_file.MESHES),
+        files=(cars3d.ARCHIVE, cars3d.MESHES),
         size="about 300 MB",
         page="http://www.scottreed.info",
-        read=cars3d_file.read_cars3d,
+        read=cars3d.read_cars3d,
         folders=("cars", "3dcars", "data/cars"),
         license="none stated by its authors",
         citation="Reed et al. 2015, Deep Visual Analogy-Making, NeurIPS",
     ),
     "smallnorb": _Entry(
         title="SmallNORB",
-        files=smallnorb_file.FILE_NAMES,
+        files=smallnorb.FILE_NAMES,
         size="263 MB, six files",
         page="https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/",
-        read=smallnorb_file.read_smallnorb,
+        read=smallnorb.read_smallnorb,
         tfds=tfds.read_smallnorb,
         folders=("small_norb",),
         license="for research only, not to be sold",
@@ -143,7 +143,7 @@ _ENTRIES = {
         "complex",
         files=("real3d_complicated_shapes_ordered.npz",),
         size="5.7 GB",
-        factor_spaces=mpi3d_file.COMPLEX_FACTORS,
+        factor_spaces=mpi3d.COMPLEX_FACTORS,
     ),
 }
 

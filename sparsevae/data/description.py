@@ -1,4 +1,4 @@
-"""What a set holds, in words, as a table and as a picture."""
+"""What a set holds, in words and as a table."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from sparsevae.data import catalog
 from sparsevae.data.ground_truth import FactorData, GroundTruthData
 from sparsevae.data.image_data import ImageData
 from sparsevae.data.loading import load
-from sparsevae.data.variants import split_name
+from sparsevae.data.variants.variant import split_name
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 _ABOUT = ("page", "license", "citation")
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What `describe` found; `print` shows all but the picture.
+    """What `describe` found; `print` shows it.
 
     Attributes:
         data: The set.
@@ -43,11 +42,6 @@ class Description:
             for name, size, values in zip(space.names, space.sizes, space.values, strict=True):
                 rows.append((name, size, values[0], values[-1]))
         return pd.DataFrame(rows, columns=["factor", "size", "first", "last"])
-
-    @functools.cached_property
-    def grid(self) -> Figure:
-        """The picture of `data.plot_grid()`."""
-        return self.data.plot_grid()
 
     def __str__(self) -> str:
         data = self.data
@@ -72,13 +66,13 @@ class Description:
 
 
 def describe(data: ImageData | str | os.PathLike) -> Description:
-    """What a set holds: images, factors with their values, where it comes from; and a picture.
+    """What a set holds: images, factors with their values, where it comes from.
 
     Args:
         data: A set, or what `load` takes as its name.
 
     Returns:
-        The description, with the picture in `grid`.
+        The description; `plots.plot_grid(description.data)` is its picture.
 
     Raises:
         As `load`.

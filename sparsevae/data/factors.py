@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sparsevae.choices import check_choice
-from sparsevae.data.checks import check_indices, check_integer, check_integers, check_rng
+from sparsevae.checks import check_choice, check_integer
+from sparsevae.data.checks import check_indices, check_integers, check_rng
 
 
 @dataclasses.dataclass(frozen=True)

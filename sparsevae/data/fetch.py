@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.data import catalog
-from sparsevae.data.cache import cache_folder
-from sparsevae.data.checksums import KNOWN
-from sparsevae.data.places import tfds_root
+from sparsevae.data.storage.cache import cache_folder
+from sparsevae.data.storage.checksums import KNOWN
+from sparsevae.data.storage.places import tfds_root
 
 _PATIENCE = 10.0  # seconds to wait for an answer of a host
 

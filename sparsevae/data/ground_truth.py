@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sparsevae.data.checks import check_integer, check_rng
+from sparsevae.checks import check_integer
+from sparsevae.data.checks import check_rng
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.image_data import ImageData
 

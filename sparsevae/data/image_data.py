@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparsevae.data.checks import check_indices, check_integer, check_rng
+from sparsevae.checks import check_integer
+from sparsevae.data.checks import check_indices, check_rng
 
 if TYPE_CHECKING:
     import tensorflow as tf
-    from matplotlib.figure import Figure
+
+    from sparsevae.data.pipeline import Draws
 
 _OF_FACTORS = ("factor_space", "factor_names", "factor_sizes", "factors")
 _OF_DRAWS = ("sample_indices", "sample_factors", "sample")
@@ -20,16 +22,6 @@ _OF_GRIDS = ("index", "observe")
 
 class MissingFactorsError(AttributeError, ValueError):
     """A set was asked for factors that it does not have. The message names the set."""
-
-
-class Draws(Protocol):
-    """Whatever draws image numbers for training, such as a `FactorDistribution`."""
-
-    def __len__(self) -> int:
-        """Number of images of the set that it draws from."""
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Image numbers, int64 `(n,)`."""
 
 
 class ImageData(abc.ABC):
@@ -142,25 +134,3 @@ class ImageData(abc.ABC):
         return random_batches(
             self, batch_size=batch_size, seed=seed, start=start, distribution=distribution
         )
-
-    def plot_grid(self, n_columns: int = 10, seed: int = 0) -> Figure:
-        """A picture of what the set holds.
-
-        With factors: one row a factor, which goes from its first value to its last while the
-        others stay as in one random image (as near as the set has images, if not all
-        combinations are there). Without: four rows of random images.
-
-        Args:
-            n_columns: Pictures a row at most, at least 2.
-            seed: Of the random images, at least 0.
-
-        Returns:
-            matplotlib figure.
-
-        Raises:
-            TypeError: if an argument is not an integer.
-            ValueError: if an argument is too small.
-        """
-        from sparsevae.data.sample_grid import sample_grid  # loads matplotlib
-
-        return sample_grid(self, n_columns, seed)

@@ -3,12 +3,12 @@
 import atexit
 import functools
 import time
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from sparsevae.data.checks import check_integer
-from sparsevae.data.image_data import Draws, ImageData
+from sparsevae.checks import check_integer
 
 PREFETCH = 4  # batches: 4 MB of 64 x 64 x 1 float32 at batch 64
 
@@ -16,8 +16,27 @@ _CLOSED = -(2**40)
 _PATIENCE = 10.0  # seconds that the end of the program waits for a batch being drawn
 
 
+class Draws(Protocol):
+    """Whatever draws image numbers for training, such as a `FactorDistribution`."""
+
+    def __len__(self) -> int:
+        """Number of images of the set that it draws from."""
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Image numbers, int64 `(n,)`."""
+
+
+class Images(Draws, Protocol):
+    """What a stream is drawn from: an `ImageData`."""
+
+    image_shape: tuple[int, int, int]
+
+    def images(self, indices: np.ndarray) -> np.ndarray:
+        """Images by number, uint8 `(n, height, width, channels)`."""
+
+
 def random_batches(
-    data: ImageData, *, batch_size: int, seed: int, start: int, distribution: Draws | None
+    data: Images, *, batch_size: int, seed: int, start: int, distribution: Draws | None
 ) -> tf.data.Dataset:
     """Endless float32 batches in [0, 1]: see `ImageData.as_tf_dataset`."""
     batch_size = check_integer("batch_size", batch_size, minimum=1)

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from tqdm import tqdm
 
+from sparsevae.checks import check_integer
 from sparsevae.data.images import as_float32
 from sparsevae.export.folder import read_card
 from sparsevae.export.inputs import batches
@@ -104,10 +105,7 @@ class Encoder(TransformerMixin, BaseEstimator):
         return np.concatenate(outputs)
 
     def _checked_batch_size(self):
-        size = self.batch_size
-        if not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"`batch_size` must be an integer above 0. Received: {size!r}")
-        return size
+        return check_integer("batch_size", self.batch_size, minimum=1)
 
     def _opened(self):
         """Model and card of `folder`; kept until `set_params` names another one."""

@@ -15,7 +15,7 @@ import os
 import re
 from pathlib import Path
 
-from sparsevae.data.checksums import digest
+from sparsevae.data.storage.checksums import digest
 from sparsevae.records import read_json
 
 FORMAT_VERSION = 1

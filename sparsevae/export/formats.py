@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.export.runtimes import PACKAGES, RUNTIMES, SavedModel, import_extra
 
 FILES = {"onnx": "encoder.onnx", "litert": "encoder.tflite", "openvino": "encoder.xml"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sparsevae.data.image_folder import image_names
 from sparsevae.data.images import check_images, check_spec
+from sparsevae.data.own.folder import image_names
 
 _MODES = {1: ("L", "1"), 3: ("RGB",)}  # of Pillow, by number of channels
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.export.encoder import load
 from sparsevae.export.inputs import image_files
 from sparsevae.records import atomic_file

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.gates.annealed_sigmoid import AnnealedSigmoid
 from sparsevae.gates.binary import Binary
 from sparsevae.gates.continuous import Continuous

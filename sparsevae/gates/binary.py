@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.gates.gate import Gate
 
 ESTIMATORS = ("bernoulli", "threshold")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.gates.gate import Gate
 
 

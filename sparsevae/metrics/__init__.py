@@ -7,23 +7,23 @@ May import: numpy, scipy, scikit-learn, tqdm; never Keras or TensorFlow.
 """
 
 from sparsevae.metrics.activity import active_latents
-from sparsevae.metrics.beta_vae import beta_vae_from_pairs, beta_vae_score
-from sparsevae.metrics.dci import dci, dci_from_importance
-from sparsevae.metrics.dci_es import dci_es
-from sparsevae.metrics.downstream import downstream, unfairness, without_best_latents
 from sparsevae.metrics.evaluation import evaluate
-from sparsevae.metrics.explicitness import explicitness
-from sparsevae.metrics.factor_vae import factor_vae_from_batches, factor_vae_score
-from sparsevae.metrics.infomec import infomec
-from sparsevae.metrics.information_gaps import dcimig, jemmig, mig_sup
-from sparsevae.metrics.irs import irs
-from sparsevae.metrics.med import med
-from sparsevae.metrics.modularity import modularity
-from sparsevae.metrics.mutual_information_gap import mig
-from sparsevae.metrics.sap import sap, sap_matrix
-from sparsevae.metrics.udr import udr
-from sparsevae.metrics.unified import merge_thresholds, precision_curve, unified_scores
-from sparsevae.metrics.unsupervised import (
+from sparsevae.metrics.scores.beta_vae import beta_vae_from_pairs, beta_vae_score
+from sparsevae.metrics.scores.dci import dci, dci_from_importance
+from sparsevae.metrics.scores.dci_es import dci_es
+from sparsevae.metrics.scores.downstream import downstream, unfairness, without_best_latents
+from sparsevae.metrics.scores.explicitness import explicitness
+from sparsevae.metrics.scores.factor_vae import factor_vae_from_batches, factor_vae_score
+from sparsevae.metrics.scores.infomec import infomec
+from sparsevae.metrics.scores.information_gaps import dcimig, jemmig, mig_sup
+from sparsevae.metrics.scores.irs import irs
+from sparsevae.metrics.scores.med import med
+from sparsevae.metrics.scores.modularity import modularity
+from sparsevae.metrics.scores.mutual_information_gap import mig
+from sparsevae.metrics.scores.sap import sap, sap_matrix
+from sparsevae.metrics.scores.udr import udr
+from sparsevae.metrics.scores.unified import merge_thresholds, precision_curve, unified_scores
+from sparsevae.metrics.scores.unsupervised import (
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
     mutual_information_score,

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from tqdm import tqdm
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice, check_integer
 from sparsevae.metrics.activity import active_latents
-from sparsevae.metrics.images import FactorData, encode_once
+from sparsevae.metrics.encoding import ImagesWithFactors, encode_once
 from sparsevae.metrics.registry import SCORES, SLOW, UNSUPERVISED, View, draw_images
-from sparsevae.metrics.validation import check_count
 
 # Half the width of a 95 % interval, in standard errors.
 _HALF_WIDTH = 1.96
@@ -17,7 +16,7 @@ _HALF_WIDTH = 1.96
 
 def evaluate(
     encode: Callable[[np.ndarray], np.ndarray],
-    data: FactorData,
+    data: ImagesWithFactors,
     *,
     metrics: str | Iterable[str] = "all",
     seed: int = 0,
@@ -68,9 +67,9 @@ def evaluate(
     """
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     names = score_names(asked)
-    n_samples = check_count("n_samples", n_samples, minimum=4)
-    batch_size = check_count("batch_size", batch_size, minimum=1)
-    if check_count("n_bootstrap", n_bootstrap, minimum=0) == 1:
+    n_samples = check_integer("n_samples", n_samples, minimum=4)
+    batch_size = check_integer("batch_size", batch_size, minimum=1)
+    if check_integer("n_bootstrap", n_bootstrap, minimum=0) == 1:
         raise ValueError("`n_bootstrap` must be 0 or at least 2. Received: n_bootstrap=1")
     has_factors = hasattr(data, "factors")
     if not has_factors:
@@ -95,7 +94,7 @@ def evaluate(
     return {**scores, "spread_latents": float(active.sum())}
 
 
-def _without_factors(asked: list[str], names: list[str], data: FactorData) -> list[str]:
+def _without_factors(asked: list[str], names: list[str], data: ImagesWithFactors) -> list[str]:
     """The unsupervised scores among `names`; others may come from "all" only."""
     refused = [name for name in asked if name not in ("all", *UNSUPERVISED)]
     if refused:

@@ -6,22 +6,22 @@ from functools import cached_property
 
 import numpy as np
 
-from sparsevae.metrics.beta_vae import beta_vae_from_pairs
-from sparsevae.metrics.dci import DCI, dci
-from sparsevae.metrics.dci_es import dci_es
-from sparsevae.metrics.explicitness import explicitness
-from sparsevae.metrics.factor_vae import factor_vae_from_batches
-from sparsevae.metrics.images import Pairs, Sample, SharedValue, Votes
-from sparsevae.metrics.infomec import infomec
+from sparsevae.metrics.encoding import Pairs, Sample, SharedValue, Votes
 from sparsevae.metrics.information import bin_codes, mutual_information_matrix
-from sparsevae.metrics.information_gaps import dcimig, jemmig, mig_sup
-from sparsevae.metrics.irs import irs
-from sparsevae.metrics.med import med
-from sparsevae.metrics.modularity import modularity
-from sparsevae.metrics.mutual_information_gap import mig
-from sparsevae.metrics.sap import sap, sap_matrix
-from sparsevae.metrics.unified import unified_scores
-from sparsevae.metrics.unsupervised import (
+from sparsevae.metrics.scores.beta_vae import beta_vae_from_pairs
+from sparsevae.metrics.scores.dci import DCI, dci
+from sparsevae.metrics.scores.dci_es import dci_es
+from sparsevae.metrics.scores.explicitness import explicitness
+from sparsevae.metrics.scores.factor_vae import factor_vae_from_batches
+from sparsevae.metrics.scores.infomec import infomec
+from sparsevae.metrics.scores.information_gaps import dcimig, jemmig, mig_sup
+from sparsevae.metrics.scores.irs import irs
+from sparsevae.metrics.scores.med import med
+from sparsevae.metrics.scores.modularity import modularity
+from sparsevae.metrics.scores.mutual_information_gap import mig
+from sparsevae.metrics.scores.sap import sap, sap_matrix
+from sparsevae.metrics.scores.unified import unified_scores
+from sparsevae.metrics.scores.unsupervised import (
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
     mutual_information_score,

@@ -1,7 +1,5 @@
 """What every score asks of its arrays, checked in one place and refused by name."""
 
-import operator
-
 import numpy as np
 
 
@@ -143,32 +141,6 @@ def varying_factors(factors: np.ndarray) -> np.ndarray:
         Boolean array `(n_factors,)`.
     """
     return factors.min(axis=0) != factors.max(axis=0)
-
-
-def check_count(name: str, value: int, minimum: int) -> int:
-    """`value` as an int of at least `minimum`, or an error that names the argument.
-
-    Args:
-        name: Argument name for the message.
-        value: Python or numpy integer.
-        minimum: Smallest value allowed.
-
-    Returns:
-        Python int.
-
-    Raises:
-        TypeError: if `value` is not an integer.
-        ValueError: if it is below `minimum`.
-    """
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"`{name}` must be an integer. Received: {name}={value!r}") from None
-    if count < minimum:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}"
-        )
-    return count
 
 
 def check_batches(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sparsevae.data.checks import check_integer
+from sparsevae.checks import check_integer
 from sparsevae.data.images import check_spec
 from sparsevae.models.fields import as_array, check_array, check_lengths, prefixed
 

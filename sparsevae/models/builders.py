@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from sparsevae import gates
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice, check_integer
 from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
 from sparsevae.models.sparse_vae import SparseVAE
 
@@ -63,10 +63,10 @@ def _networks(gate, where, seed, kernel_regularizer):
 
 
 def _check_sizes(image_shape, latent_dim, multiple):
-    sizes = tuple(image_shape)
-    if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
+    sizes = tuple(check_integer("image_shape", n, minimum=1) for n in image_shape)
+    if len(sizes) != 3:
         raise ValueError(
-            "`image_shape` must be (height, width, channels), three integers above 0. "
+            "`image_shape` must be (height, width, channels). "
             f"Received: image_shape={image_shape!r}"
         )
     if sizes[0] % multiple or sizes[1] % multiple:
@@ -74,10 +74,7 @@ def _check_sizes(image_shape, latent_dim, multiple):
             f"conv_vae halves images four times: height and width must be multiples of {multiple}. "
             f"Received: image_shape={image_shape!r}"
         )
-    if not (isinstance(latent_dim, int) and latent_dim > 0):
-        raise ValueError(
-            f"`latent_dim` must be an integer above 0. Received: latent_dim={latent_dim!r}"
-        )
+    return sizes, check_integer("latent_dim", latent_dim, minimum=1)
 
 
 def conv_vae(
@@ -111,7 +108,7 @@ def conv_vae(
     References:
         Locatello et al. 2019, Challenging Common Assumptions, appendix I, 1811.12359.
     """
-    _check_sizes(image_shape, latent_dim, multiple=16)
+    image_shape, latent_dim = _check_sizes(image_shape, latent_dim, multiple=16)
     enc, dec = _networks(gate, where, seed, kernel_regularizer)
     height, width, channels = image_shape
     images = x = keras.Input(image_shape, name="images")
@@ -148,7 +145,7 @@ def mlp_vae(
     References:
         Higgins et al. 2017, beta-VAE, table 1; Locatello et al. 2019, appendix I, 1811.12359.
     """
-    _check_sizes(image_shape, latent_dim, multiple=1)
+    image_shape, latent_dim = _check_sizes(image_shape, latent_dim, multiple=1)
     enc, dec = _networks(gate, where, seed, kernel_regularizer)
     images = keras.Input(image_shape, name="images")
     x = keras.layers.Flatten(name="encoder_flatten")(images)

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from sparsevae import metrics as scores
+from sparsevae.checks import check_integer
+from sparsevae.metrics.encoding import ImagesWithFactors
 from sparsevae.metrics.evaluation import score_names
-from sparsevae.metrics.images import FactorData
-from sparsevae.metrics.validation import check_count
 from sparsevae.models.epoch_logs import add_logs
 
 
@@ -37,7 +37,7 @@ class DisentanglementScores(keras.callbacks.Callback):
 
     def __init__(
         self,
-        data: FactorData,
+        data: ImagesWithFactors,
         metrics: str | Iterable[str] = ("mig",),
         *,
         every: int = 1,
@@ -48,8 +48,8 @@ class DisentanglementScores(keras.callbacks.Callback):
         super().__init__()
         self.data = data
         self.metrics = score_names(metrics)
-        self.every = check_count("every", every, minimum=1)
-        self.n_samples = check_count("n_samples", n_samples, minimum=4)
+        self.every = check_integer("every", every, minimum=1)
+        self.n_samples = check_integer("n_samples", n_samples, minimum=4)
         self.seed = seed
         self.encode = encode
 

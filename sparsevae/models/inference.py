@@ -7,10 +7,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from sparsevae import objectives
-from sparsevae.data.checks import check_integer
+from sparsevae.checks import check_integer
 from sparsevae.models.arguments import check_input, check_latents, check_seed
-from sparsevae.models.images import to_float
 from sparsevae.models.losses import SAMPLE, fold_in, terms_of
+from sparsevae.models.pixels import to_float
 
 tfd = tfp.distributions
 

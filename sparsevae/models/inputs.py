@@ -15,7 +15,7 @@ from sparsevae.models.fields import (
     split_fields,
     with_roles,
 )
-from sparsevae.models.images import to_float
+from sparsevae.models.pixels import to_float
 from sparsevae.models.sources import CheckedPyDataset, checked_batches
 from sparsevae.objectives.batch import Batch
 

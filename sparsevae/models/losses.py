@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
+import keras
 import tensorflow as tf
 
 from sparsevae import objectives
 from sparsevae.models.grouping import GATES
 from sparsevae.objectives import Batch, Context, Terms
 from sparsevae.training.groups import group_of
-
-if TYPE_CHECKING:
-    from sparsevae.models.sparse_vae import SparseVAE
 
 TRAIN, TEST, SAMPLE = range(3)  # streams of random numbers
 
@@ -38,7 +35,7 @@ class Losses:
     own: tf.Tensor | None
     own_tape: tf.GradientTape
 
-    def gradients(self, vae: SparseVAE, tape: tf.GradientTape) -> list[tf.Tensor | None]:
+    def gradients(self, vae: keras.Model, tape: tf.GradientTape) -> list[tf.Tensor | None]:
         """Gradients for `vae.trainable_variables`, scaled as its optimizer wants them.
 
         Args:
@@ -84,7 +81,7 @@ def fold_in(seed: int, stream: int, *numbers: tf.Tensor) -> tf.Tensor:
 
 
 def terms_of(
-    vae: SparseVAE, images: tf.Tensor, seed: tf.Tensor, training: bool
+    vae: keras.Model, images: tf.Tensor, seed: tf.Tensor, training: bool
 ) -> tuple[Terms, tf.Tensor]:
     """ELBO terms of float images, and what the decoder made of z."""
     posterior = objectives.normal_posterior(*vae.encoder(images, training=training))
@@ -99,7 +96,7 @@ def terms_of(
     return terms, decoded
 
 
-def context_of(vae: SparseVAE, batch: Batch, seed: tf.Tensor, training: bool) -> Context:
+def context_of(vae: keras.Model, batch: Batch, seed: tf.Tensor, training: bool) -> Context:
     """What the objective is given; z is drawn by `seed`."""
     terms, decoded = terms_of(vae, batch.images, seed, training)
     return Context(
@@ -115,7 +112,7 @@ def context_of(vae: SparseVAE, batch: Batch, seed: tf.Tensor, training: bool) ->
     )
 
 
-def losses_of(vae: SparseVAE, batch: Batch, stream: int) -> Losses:
+def losses_of(vae: keras.Model, batch: Batch, stream: int) -> Losses:
     """The losses of a batch: the training stream with learning gates, else the test rule."""
     training = stream == TRAIN
     number = vae.n_batches if training else vae._means.n_observations()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from sparsevae.models.losses import SAMPLE, context_of, fold_in
@@ -14,13 +15,10 @@ from sparsevae.objectives.objective import check_objective
 from sparsevae.sparsity import Control
 from sparsevae.sparsity.control import check_control
 
-if TYPE_CHECKING:
-    from sparsevae.models.sparse_vae import SparseVAE
-
 PARTS = ("objective", "control")
 
 
-def ready_objective(vae: SparseVAE, objective: Any) -> Objective:
+def ready_objective(vae: keras.Model, objective: Any) -> Objective:
     """The objective, built for a model.
 
     Raises:
@@ -53,7 +51,7 @@ def _build_by_use(vae, objective):
         ) from error
 
 
-def ready_control(vae: SparseVAE, control: Any) -> Control | None:
+def ready_control(vae: keras.Model, control: Any) -> Control | None:
     """The control, built for a model's gates, which it holds open if it begins so.
 
     Raises:

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from sparsevae import gates, objectives
-from sparsevae.data.checks import check_integer
+from sparsevae.checks import check_integer
 from sparsevae.layers import GatedLayer
 from sparsevae.models.arguments import check_compile
 from sparsevae.models.entry_points import CheckedInputs

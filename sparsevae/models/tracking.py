@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from sparsevae.models.epoch_logs import add_logs
 from sparsevae.sparsity import layer_densities, share_of_links
-
-if TYPE_CHECKING:
-    from sparsevae.models.sparse_vae import SparseVAE
 
 ELBO_NAMES = ("elbo", "reconstruction", "kl", "penalty")
 RESERVED = frozenset(
@@ -78,7 +75,7 @@ class ActiveLatents(keras.metrics.Metric):
         return tf.reduce_sum(tf.cast(self.kl_per_latent() > self.threshold, tf.float32))
 
 
-def logs_of_gates(vae: SparseVAE) -> dict[str, tf.Tensor]:
+def logs_of_gates(vae: keras.Model) -> dict[str, tf.Tensor]:
     """What `vae.gate_logs` gives, as tensors."""
     layers = vae.gated_layers
     logs = {

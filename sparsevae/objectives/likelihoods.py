@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 
 tfd = tfp.distributions
 

@@ -5,7 +5,7 @@ May import keras, `layers` and `gates`; any Keras backend.
 """
 
 from sparsevae.sparsity.control import Control
-from sparsevae.sparsity.fold import fold
+from sparsevae.sparsity.folding import fold
 from sparsevae.sparsity.links import (
     gated_layers,
     layer_densities,

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.control import Control
 from sparsevae.sparsity.links import WEIGHTINGS, weighted_mean

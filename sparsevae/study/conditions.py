@@ -1,34 +1,18 @@
-"""The images of a run: its data set, and which part of it training sees."""
-
-from __future__ import annotations
+"""Which part of a set training sees: what settings say of it in words."""
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-from sparsevae import data as data_sets
-from sparsevae.data import FactorDistribution, ImageData
-
-if TYPE_CHECKING:
-    from sparsevae.study.settings import RunSettings
+from collections.abc import Mapping, Sequence
 
 _VALUES = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 
 
-def load_data(settings: RunSettings, source: str | None = None) -> ImageData:
-    """The whole data set of a run; `source` says where from if it is known from a record."""
-    return data_sets.load(
-        settings.data,
-        settings.data_dir,
-        source or settings.data_source,
-        factors=settings.factors,
-        image_size=settings.image_size,
-        background=settings.background,
-    )
-
-
-def training_conditions(settings: RunSettings) -> dict:
-    """Arguments of `FactorDistribution` for a run, empty if it trains on the whole set.
+def training_conditions(
+    correlated: Mapping[str, float],
+    confounder: Mapping[str, float],
+    withheld: Sequence[str],
+    only: str,
+) -> dict:
+    """Arguments of `FactorDistribution`, from settings of a run; empty for the whole set.
 
     Raises:
         ValueError: if `correlated`, `confounder`, `withheld` or `only` is not written as it should
@@ -36,34 +20,15 @@ def training_conditions(settings: RunSettings) -> dict:
     """
     conditions = {
         "correlated": {
-            _pair(names): _sigma("correlated", names, sigma)
-            for names, sigma in settings.correlated.items()
+            _pair(names): _sigma("correlated", names, sigma) for names, sigma in correlated.items()
         },
         "confounder": {
-            name: _sigma("confounder", name, sigma) for name, sigma in settings.confounder.items()
+            name: _sigma("confounder", name, sigma) for name, sigma in confounder.items()
         },
-        "withheld": [_combination("withheld", text) for text in settings.withheld],
-        "only": _combination("only", settings.only) if settings.only else None,
+        "withheld": [_combination("withheld", text) for text in withheld],
+        "only": _combination("only", only) if only else None,
     }
     return {name: condition for name, condition in conditions.items() if condition}
-
-
-def training_distribution(settings: RunSettings, data: ImageData) -> FactorDistribution | None:
-    """Which images a run trains on, and how often; None for all alike.
-
-    Raises:
-        ValueError: if the set has no factors, a factor is unknown, a value is out of range, or no
-            image is left.
-    """
-    conditions = training_conditions(settings)
-    if not conditions:
-        return None
-    if not hasattr(data, "factors"):
-        raise ValueError(
-            f"`{next(iter(conditions))}` needs a set with factors, and {data.name} has none; "
-            "`factors` gives it some"
-        )
-    return FactorDistribution(data, **conditions)
 
 
 def _pair(names: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice, check_integer
 from sparsevae.data import check_name
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.study.conditions import training_conditions
@@ -103,7 +103,7 @@ class RunSettings:
             )
         check_name("data", self.data)
         _check_counts(self)
-        training_conditions(self)
+        self.training_conditions()
         score_names(self.metrics)
         for field in ("learning_rate", "variance"):
             if not 0 < (value := getattr(self, field)) < float("inf"):
@@ -118,6 +118,10 @@ class RunSettings:
                 f"freeze_at={self.freeze_at!r}"
             )
 
+    def training_conditions(self) -> dict:
+        """What training is restricted to, see `conditions.training_conditions`."""
+        return training_conditions(self.correlated, self.confounder, self.withheld, self.only)
+
 
 def _check_counts(settings):
     counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
@@ -125,11 +129,9 @@ def _check_counts(settings):
     if settings.image_size is not None:
         fields.append("image_size")
     for field in fields:
-        value, least = getattr(settings, field), int(field not in ("n_threads", "seed"))
-        if not (isinstance(value, int) and value >= least):
-            raise ValueError(
-                f"`{field}` must be a whole number of at least {least}. Received: {value!r}"
-            )
+        least = int(field not in ("n_threads", "seed"))
+        # NumPy's integers too; files of settings hold Python's.
+        object.__setattr__(settings, field, check_integer(field, getattr(settings, field), least))
     for field in ("n_steps", "checkpoint_every"):
         if getattr(settings, field) % settings.steps_per_execution:
             raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
 from sparsevae.training.fusion import compiled, when_on_replicas
 from sparsevae.training.groups import Group, group_of
 

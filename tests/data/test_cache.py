@@ -15,8 +15,8 @@ from true_files import FORMATS, nothing_kept
 
 from sparsevae.data import DataFileError
 from sparsevae.data.array import MappedArray
-from sparsevae.data.cache import cached, stamps
 from sparsevae.data.files import CacheError
+from sparsevae.data.storage.cache import cached, stamps
 
 SHAPE = (50, 4, 4, 1)
 ROWS = np.random.default_rng(0).integers(256, size=SHAPE, dtype=np.uint8)
@@ -112,7 +112,7 @@ def test_what_fails_leaves_nothing(cache):
 
 def test_a_full_disk_is_named_before_writing(cache, monkeypatch):
     usage = type("usage", (), {"free": 100})
-    monkeypatch.setattr("sparsevae.data.cache.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("sparsevae.data.storage.cache.shutil.disk_usage", lambda path: usage)
     with pytest.raises(CacheError, match=r"No space left for .*copy\.npy.*0 MB are free"):
         convert(fill=never)
     assert nothing_kept(cache)
@@ -241,7 +241,7 @@ def test_a_disk_that_is_really_full_is_named(folder, monkeypatch, tmp_path):
             read(path, space)
         # Something else takes the space that seemed free.
         usage = type("usage", (), {"free": 10**9})
-        monkeypatch.setattr("sparsevae.data.cache.shutil.disk_usage", lambda path: usage)
+        monkeypatch.setattr("sparsevae.data.storage.cache.shutil.disk_usage", lambda path: usage)
         with pytest.raises(CacheError, match=r"No space left for .*No space left on device"):
             read(path, space)
         assert nothing_kept(disk)

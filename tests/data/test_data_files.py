@@ -10,7 +10,7 @@ from true_files import DSPRITES as TINY
 from true_files import sprite_classes, sprites
 
 from sparsevae.data import DataFileError, DSprites, catalog, load
-from sparsevae.data.dsprites_file import FILE_NAME, read_dsprites
+from sparsevae.data.read.dsprites import FILE_NAME, read_dsprites
 
 
 class Bomb:
@@ -145,7 +145,7 @@ def test_wrong_arrays_are_named(path, changes, match):
 
 
 def test_values_must_agree_across_pieces(path, monkeypatch):
-    monkeypatch.setattr("sparsevae.data.dsprites_file._ROWS", 10)
+    monkeypatch.setattr("sparsevae.data.read.dsprites._ROWS", 10)
     images = sprites()
     np.testing.assert_array_equal(
         read(path, archive_bytes(imgs=images)).images(np.arange(96))[..., 0], 255 * images

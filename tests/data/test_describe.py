@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sparsevae.data.sample_grid import sweeps
 
 from sparsevae.data import FactorSpace, describe, from_array, load
 from sparsevae.data.array import GridArray, LabelledArray
-from sparsevae.data.sample_grid import sweeps
-from sparsevae.data.variants import apply
+from sparsevae.data.variants.variant import apply
 
 SPACE = FactorSpace(("shape", "x", "color"), (3, 20, 1), ((1, 2, 3), np.linspace(0, 1, 20), (7,)))
 # Image k shows k in its only pixel.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsevae.data import DSprites, dsprites
-from sparsevae.data.dsprites import render_packed
+from sparsevae.data.render.dsprites import render_packed
 
 DATA = DSprites()
 FRAMES = Path(__file__).parents[3] / "shared/reference/data/dsprites_frames.npz"

@@ -7,8 +7,8 @@ from PIL import Image
 
 from sparsevae.data import DataFileError, FactorSpace, GroundTruthData, load
 from sparsevae.data.array import GridArray, LabelledArray
-from sparsevae.data.factor_table import with_factors
-from sparsevae.data.own import from_array
+from sparsevae.data.own.loading import from_array
+from sparsevae.data.own.table import with_factors
 
 IMAGES = np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1)
 SPACE = FactorSpace(("x", "angle"), (3, 4))

@@ -20,12 +20,12 @@ from true_files import (
 
 from sparsevae.data import DataFileError
 from sparsevae.data.array import MappedArray
-from sparsevae.data.cars3d_file import read_cars3d
-from sparsevae.data.checksums import KNOWN, digest
-from sparsevae.data.dsprites_file import read_dsprites
-from sparsevae.data.mpi3d_file import COMPLEX_FACTORS, FACTORS, read_mpi3d
-from sparsevae.data.shapes3d_file import read_shapes3d
-from sparsevae.data.smallnorb_file import read_smallnorb
+from sparsevae.data.read.cars3d import read_cars3d
+from sparsevae.data.read.dsprites import read_dsprites
+from sparsevae.data.read.mpi3d import COMPLEX_FACTORS, FACTORS, read_mpi3d
+from sparsevae.data.read.shapes3d import read_shapes3d
+from sparsevae.data.read.smallnorb import read_smallnorb
+from sparsevae.data.storage.checksums import KNOWN, digest
 
 
 @pytest.fixture(params=FORMATS, ids=lambda name: name.replace(" ", "_"))

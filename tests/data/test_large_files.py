@@ -12,8 +12,8 @@ import h5py
 import numpy as np
 import pytest
 
-from sparsevae.data.mpi3d_file import FACTORS
-from sparsevae.data.shapes3d_file import FACTORS as SHAPES
+from sparsevae.data.read.mpi3d import FACTORS
+from sparsevae.data.read.shapes3d import FACTORS as SHAPES
 
 LIMIT = 1e9  # bytes resident
 

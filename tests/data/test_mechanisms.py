@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sparsevae.data import BlockMechanisms
-from sparsevae.data.mechanisms import anchored, structurally_sparse
+from sparsevae.data.render.mechanisms import anchored, structurally_sparse
 
 NAMES = ("anchors", "overlaps", "couples")
 CUSTOM = np.eye(3, dtype=bool)[:, np.arange(16) % 3] | (np.arange(16) == 5)

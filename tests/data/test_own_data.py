@@ -12,7 +12,7 @@ from sparsevae.data import DataFileError, GroundTruthData, load
 from sparsevae.data import image_folder as folder_room
 from sparsevae.data.array import PlainArray
 from sparsevae.data.image_data import MissingFactorsError
-from sparsevae.data.own import from_array, is_own
+from sparsevae.data.own.loading import from_array, is_own
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(256, size=(6, 5, 7), dtype=np.uint8)
@@ -245,14 +245,14 @@ def test_bytes_are_read_as_they_are(tmp_path, images, suffix):
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f8", "?"])
 def test_floats_and_booleans_are_converted_once(tmp_path, suffix, dtype, monkeypatch):
-    monkeypatch.setattr("sparsevae.data.own_array._PIECE", 100)
+    monkeypatch.setattr("sparsevae.data.own.array._PIECE", 100)
     images = (GREY / 255).astype(dtype)
     path = tmp_path / f"mine{suffix}"
     np.save(path, images) if suffix == ".npy" else np.savez(path, x=images)
     data, found = rows_of(path)
     expected = np.rint(images.astype(np.float64) * 255).astype(np.uint8)[..., None]
     np.testing.assert_array_equal(found, expected)
-    monkeypatch.setattr("sparsevae.data.own_array.as_bytes", None)
+    monkeypatch.setattr("sparsevae.data.own.array.as_bytes", None)
     np.testing.assert_array_equal(rows_of(path)[1], expected)
     assert data.image_shape == (5, 7, 1)
 
@@ -368,7 +368,7 @@ def test_prepared_sets_are_read_in_order_and_decoded_once(prepared, monkeypatch)
     data = load("tfds:digits", data_dir=prepared)
     assert (data.name, data.source, data.image_shape) == ("digits", "tfds", (5, 7, 1))
     np.testing.assert_array_equal(data.images(ALL)[..., 0], GREY)
-    monkeypatch.setattr("sparsevae.data.tfds_images._fitted", None)
+    monkeypatch.setattr("sparsevae.data.own.tfds._fitted", None)
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
     np.testing.assert_array_equal(load("tfds:digits").images(ALL)[..., 0], GREY)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsevae.data import Shapes3D, shapes3d_views
-from sparsevae.data.shapes3d_views import FLOOR, OBJECT, SKY, WALL, render_views
+from sparsevae.data.render.views import FLOOR, OBJECT, SKY, WALL, render_views
 
 DATA = Shapes3D()
 CUBE, CYLINDER, SPHERE, CAPSULE = range(4)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sparsevae.data import FactorSpace, GroundTruthData
-from sparsevae.data.distributions import FactorDistribution
-from sparsevae.data.labels import draw_labels
-from sparsevae.data.pairs import draw_pairs
+from sparsevae.data.draws.distributions import FactorDistribution
+from sparsevae.data.draws.labels import draw_labels
+from sparsevae.data.draws.pairs import draw_pairs
 
 
 class Numbers(GroundTruthData):

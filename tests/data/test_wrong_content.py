@@ -11,8 +11,8 @@ from scipy import io as matlab
 from true_files import CARS3D, FORMATS, MPI3D, SMALLNORB, assert_one_line, nothing_kept
 
 from sparsevae.data import DataFileError
-from sparsevae.data.cars3d_file import read_cars3d
-from sparsevae.data.smallnorb_file import read_smallnorb
+from sparsevae.data.read.cars3d import read_cars3d
+from sparsevae.data.read.smallnorb import read_smallnorb
 
 
 def shuffled(array):

@@ -13,16 +13,16 @@ import numpy as np
 from scipy import io as matlab
 
 from sparsevae.data import DSprites, FactorSpace
-from sparsevae.data.cars3d_file import ARCHIVE, read_cars3d
-from sparsevae.data.cars3d_file import FACTORS as CARS
-from sparsevae.data.dsprites import FACTORS as SPRITES
-from sparsevae.data.dsprites_file import FILE_NAME, FILE_NAMES, read_dsprites
-from sparsevae.data.mpi3d_file import FACTORS as ROBOT
-from sparsevae.data.mpi3d_file import read_mpi3d
-from sparsevae.data.shapes3d_file import FACTORS as SHAPES
-from sparsevae.data.shapes3d_file import read_shapes3d
-from sparsevae.data.smallnorb_file import GRID as TOYS
-from sparsevae.data.smallnorb_file import read_smallnorb
+from sparsevae.data.read.cars3d import ARCHIVE, read_cars3d
+from sparsevae.data.read.cars3d import FACTORS as CARS
+from sparsevae.data.read.dsprites import FILE_NAME, FILE_NAMES, read_dsprites
+from sparsevae.data.read.mpi3d import FACTORS as ROBOT
+from sparsevae.data.read.mpi3d import read_mpi3d
+from sparsevae.data.read.shapes3d import FACTORS as SHAPES
+from sparsevae.data.read.shapes3d import read_shapes3d
+from sparsevae.data.read.smallnorb import GRID as TOYS
+from sparsevae.data.read.smallnorb import read_smallnorb
+from sparsevae.data.render.dsprites import FACTORS as SPRITES
 
 DSPRITES = FactorSpace(SPRITES.names, (3, 2, 4, 2, 2))
 SHAPES3D = FactorSpace(

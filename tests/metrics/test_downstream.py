@@ -6,7 +6,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from sparsevae import metrics
-from sparsevae.metrics.downstream import predict
+from sparsevae.metrics.scores.downstream import predict
 
 PREDICTORS = ("logistic", "gbt", "gbt_fast")
 

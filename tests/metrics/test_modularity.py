@@ -8,7 +8,7 @@ from sklearn.metrics import mutual_info_score
 
 from sparsevae.metrics import modularity
 from sparsevae.metrics.information import bin_codes
-from sparsevae.metrics.modularity import modularity_per_code
+from sparsevae.metrics.scores.modularity import modularity_per_code
 
 
 def grid(*sizes):

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from sparsevae import plots
-from sparsevae.plots.masks import block_average
+from sparsevae.plots.gate_masks import block_average
 
 RNG = np.random.default_rng(0)
 GREY, COLOR = RNG.random((5, 8, 8, 1)), RNG.random((5, 8, 8, 3))

@@ -7,9 +7,9 @@ import pytest
 from sparsevae import records
 from sparsevae.study import cell as cells
 from sparsevae.study import make_study, study_table, sweep
-from sparsevae.study.cell import FAILURE, failure, forget_failures, note_failure, run_cell
-from sparsevae.study.claims import LOCKS, claim
-from sparsevae.study.studies import pick_cores
+from sparsevae.study.cells.cell import FAILURE, failure, forget_failures, note_failure, run_cell
+from sparsevae.study.cells.claims import LOCKS, claim
+from sparsevae.study.sweeps.sweep import pick_cores
 
 TINY = {
     "data": "tiny",
@@ -89,7 +89,7 @@ def test_a_passing_failure_keeps_what_was_trained(study):
 
 
 def test_failures_are_complained_of_at_the_end(study, monkeypatch):
-    monkeypatch.setattr("sparsevae.study.studies.forget_failures", lambda folder: None)
+    monkeypatch.setattr("sparsevae.study.sweeps.sweep.forget_failures", lambda folder: None)
     note_failure(study.folder / study.cells[0].name, "No space left", lasting=False)
     with pytest.raises(RuntimeError, match="1 of 1 runs failed, the last by No space left"):
         sweep(study, workers=1)

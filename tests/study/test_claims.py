@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from sparsevae.study.claims import claim, claimant, is_claimed
+from sparsevae.study.cells.claims import claim, claimant, is_claimed
 
 HOLD = """
 import sys
-from sparsevae.study.claims import claim
+from sparsevae.study.cells.claims import claim
 with claim(sys.argv[1], "cell") as mine:
     print(mine, flush=True)
     sys.stdin.read()

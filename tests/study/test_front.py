@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sparsevae.study.front import chebyshev, knee_first, normalized, pareto_front
+from sparsevae.study.searches.front import chebyshev, knee_first, normalized, pareto_front
 
 RNG = np.random.default_rng(0)
 COSTS = [RNG.random((40, n)) for n in (1, 2, 3)]

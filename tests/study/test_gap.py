@@ -7,8 +7,8 @@ from scipy import special, stats
 
 from sparsevae import records
 from sparsevae.study import gap as gaps
-from sparsevae.study.cell import note_failure
-from sparsevae.study.gap import Gap, collapse_gap, collapsed_elbo
+from sparsevae.study.cells.cell import note_failure
+from sparsevae.study.searches.gap import Gap, collapse_gap, collapsed_elbo
 
 DATA = tiny.Tiny()
 IMAGES = DATA.images(np.arange(len(DATA)))[..., 0] / 255

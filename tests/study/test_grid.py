@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from sparsevae.study import RunSettings, make_study
-from sparsevae.study.grid import balanced
+from sparsevae.study.sweeps.grid import balanced
 
 GRID = {
     "seed": [0, 1, 2],

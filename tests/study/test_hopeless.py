@@ -9,7 +9,7 @@ import pytest
 from sparsevae import data, records
 from sparsevae.models import DisentanglementScores, mlp_vae
 from sparsevae.study import RunSettings
-from sparsevae.study.hopeless import HopelessError, StopHopeless
+from sparsevae.study.searches.hopeless import HopelessError, StopHopeless
 
 SETTINGS = RunSettings("seed_0", n_steps=100, checkpoint_every=10)
 

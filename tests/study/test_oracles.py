@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sparsevae.study import SearchPlan
-from sparsevae.study.oracles import FILE_NAME, make_oracle
+from sparsevae.study.searches.oracles import FILE_NAME, make_oracle
 
 FEW = {"gates": ["binary"], "betas": [1.0], "learning_rates": (1e-3, 1e-3)}
 PLANS = {

@@ -17,13 +17,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import RunSettings, SearchPlan, display, search
-from sparsevae.study.claims import claimant, is_claimed
-from sparsevae.study.gap import FILE_NAME as GAP
-from sparsevae.study.oracles import FILE_NAME as ORACLE
-from sparsevae.study.search_progress import SearchWatch
-from sparsevae.study.searches import PICTURE, TABLE
-from sparsevae.study.summary import search_summary
-from sparsevae.study.tuner import SparsityTuner
+from sparsevae.study.cells.claims import claimant, is_claimed
+from sparsevae.study.one.summary import search_summary
+from sparsevae.study.searches.gap import FILE_NAME as GAP
+from sparsevae.study.searches.oracles import FILE_NAME as ORACLE
+from sparsevae.study.searches.progress import SearchWatch
+from sparsevae.study.searches.search import PICTURE, TABLE
+from sparsevae.study.searches.tuner import SparsityTuner
 
 SIZES = {"data": "tiny", "latent_dim": 3, "n_steps": 20, "batch_size": 8, "metrics": ["mig"]}
 PLAN = {

@@ -3,8 +3,8 @@ import pytest
 
 from sparsevae.metrics.registry import SCORES
 from sparsevae.study import RunSettings, SearchPlan
-from sparsevae.study.hypermodel import EPOCHS, SparsityHyperModel, run_settings, space
-from sparsevae.study.plan import MEASURED, base_metric, sign
+from sparsevae.study.searches.plan import MEASURED, base_metric, sign
+from sparsevae.study.searches.space import EPOCHS, SparsityHyperModel, run_settings, space
 
 
 @pytest.mark.parametrize(

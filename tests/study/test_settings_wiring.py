@@ -25,7 +25,7 @@ from sparsevae.data import catalog
 from sparsevae.sparsity.small_weights import kernels
 from sparsevae.study import RunSettings, run
 
-run_room = importlib.import_module("sparsevae.study.run")
+run_room = importlib.import_module("sparsevae.study.one.journey")
 
 DATA = tiny.Tiny()
 BASE = {"name": "first", "data": "tiny", "latent_dim": 3, "metrics": ["mig"], "seed": 3}

@@ -14,7 +14,7 @@ from processes import SITE, finish, start, wait_for
 
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import read_study, run, study_table, sweep
-from sparsevae.study.claims import LOCKS
+from sparsevae.study.cells.claims import LOCKS
 
 FILE = """\
 runs = "RUNS"
@@ -109,7 +109,7 @@ def test_hyperparameters_reach_tensorboard(whole):
 
 def test_a_complete_study_is_read_not_run_again(whole, monkeypatch):
     folder, _, table = whole
-    monkeypatch.setattr("sparsevae.study.worker.start", None)
+    monkeypatch.setattr("sparsevae.study.cells.worker.start", None)
     pd.testing.assert_frame_equal(
         sweep(folder.parent / "price.toml", workers=1), table, check_dtype=False
     )

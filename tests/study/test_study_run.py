@@ -13,9 +13,9 @@ import sparsevae as sv
 from sparsevae import records
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import run, training
-from sparsevae.study.summary import summary
+from sparsevae.study.one.summary import summary
 
-run_room = importlib.import_module("sparsevae.study.run")
+run_room = importlib.import_module("sparsevae.study.one.journey")
 
 
 def changed(settings, **changes):
@@ -25,10 +25,8 @@ def changed(settings, **changes):
 def test_run_stays_a_function():
     """The module of the same name must not take its place."""
     assert sv.study.run is run and callable(sv.study.run)
-    assert sys.modules["sparsevae.study.run"].run is run
-    code = (
-        "import sparsevae.study.run; from sparsevae.study import run, sweep, search; run.__code__"
-    )
+    assert sys.modules["sparsevae.study.one.journey"].run is run
+    code = "from sparsevae.study import run, sweep, search; run.__code__"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from sparsevae import records
 from sparsevae.study import display, make_study, progress, reports, study_table
-from sparsevae.study.cell import TIMING, note_failure
-from sparsevae.study.claims import claim
-from sparsevae.study.table import FILE_NAME, means, setting_columns, write_table
+from sparsevae.study.cells.cell import TIMING, note_failure
+from sparsevae.study.cells.claims import claim
+from sparsevae.study.sweeps.table import FILE_NAME, means, setting_columns, write_table
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from sparsevae import export, metrics, records
 from sparsevae.data import FactorDistribution, ImageData
 from sparsevae.study import RunSettings, run, training
 from sparsevae.study.conditions import load_data, training_conditions, training_distribution
-from sparsevae.study.scoring import export_run, score
-from sparsevae.study.summary import summary
+from sparsevae.study.one.scoring import export_run, score
+from sparsevae.study.one.summary import summary
 
 DATA = tiny.Tiny()
 UNSUPERVISED = {

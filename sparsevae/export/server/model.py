@@ -1,12 +1,12 @@
 """The model behind a server: ONNX Runtime where it can, TensorFlow for the rest."""
 
 import importlib.util
-import os
 from pathlib import Path
 
 import numpy as np
 
-from sparsevae.choices import check_choice
+from sparsevae.checks import check_choice
+from sparsevae.cores import available_cores
 from sparsevae.export import runtimes
 from sparsevae.export.folder import read_card
 
@@ -52,7 +52,7 @@ class Model:
             installed = importlib.util.find_spec("onnxruntime") is not None
             backend = "onnx" if file is not None and installed else "tensorflow"
         self.backend = backend
-        self.n_threads = max(1, os.cpu_count() // 2) if backend == "onnx" else 1
+        self.n_threads = max(1, len(available_cores()) // 2) if backend == "onnx" else 1
         self._saved_model = runtimes.SavedModel(folder)
         self._onnx = runtimes.onnx(folder / file, n_threads=1) if backend == "onnx" else None
         if backend == "tensorflow":

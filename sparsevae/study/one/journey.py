@@ -1,0 +1,117 @@
+"""The whole journey of one run: data, training, scores, pictures, record."""
+
+import dataclasses
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from sparsevae import metrics, records
+from sparsevae.study.one import pictures
+from sparsevae.study.one.loading import load_data, training_distribution
+from sparsevae.study.one.training import build, evaluate, train
+from sparsevae.study.settings import RunSettings
+
+PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy")
+
+
+def run(
+    settings: RunSettings,
+    parent: str | Path = "runs",
+    tensorboard: bool = False,
+    watchers: Sequence[keras.callbacks.Callback] = (),
+) -> dict:
+    """Trains, scores and pictures one model; starting it again goes on where it stopped.
+
+    Args:
+        settings: What to do.
+        parent: Folder that holds the run folder `settings.name`.
+        tensorboard: Whether to write TensorBoard logs into the run folder too.
+        watchers: More callbacks of `fit`, after those that write history and checkpoints. What
+            they raise ends the run with its checkpoints kept.
+
+    Returns:
+        The record, as in `record.json`: settings, versions, test ELBO and its terms in nats per
+        observation, active latents, densities by layer, scores.
+
+    Raises:
+        ValueError: if the folder holds a run of other settings.
+        callbacks.DivergedError: if the loss becomes NaN.
+        KeyboardInterrupt: after SIGINT or SIGTERM, with a checkpoint written.
+    """
+    folder = Path(parent) / settings.name
+    if records.is_complete(folder):
+        _claim(folder, settings)
+        return records.read_record(folder)
+    _set_up(settings)
+    data = load_data(settings)
+    distribution = training_distribution(settings, data)
+    vae = build(settings, data)
+    _claim(folder, settings)
+    if tensorboard:
+        logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
+        watchers = [logs, *watchers]
+    train(vae, data, settings, folder, distribution, watchers)
+    with records.atomic_file(folder / "model.keras") as temporary:
+        vae.save(temporary)
+    has_factors = hasattr(data, "factors")
+    record = {
+        "name": settings.name,
+        "settings": dataclasses.asdict(settings),
+        "data_source": data.source,
+        "factor_names": list(data.factor_names) if has_factors else [],
+        **evaluate(vae, data, settings),
+        "scores": metrics.evaluate(
+            vae.codes, data, metrics=settings.metrics if has_factors else "all", seed=0
+        ),
+    }
+    records.write_json(folder / "scores.json", record["scores"])
+    pictures.draw(vae, data, folder)
+    records.write_record(folder, record)
+    return record
+
+
+def _set_up(settings):
+    """Process-wide: threads, and TensorFlow's promise of the same result for the same seed."""
+    if settings.n_threads:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(settings.n_threads)
+            tf.config.threading.set_inter_op_parallelism_threads(settings.n_threads)
+        except RuntimeError:
+            raise RuntimeError(
+                "`n_threads` can be chosen before a process first uses TensorFlow only. Leave it "
+                f"at 0, or begin in a fresh process. Received: n_threads={settings.n_threads}"
+            ) from None
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(settings.seed)
+
+
+def _claim(folder, settings):
+    """Writes settings.json, or checks that the folder belongs to a run of these settings."""
+    path = folder / "settings.json"
+    wanted = dataclasses.asdict(settings)
+    if not path.exists():
+        made_by = {name: metadata.version(name) for name in PACKAGES}
+        records.write_json(
+            path, {"settings": wanted, "versions": made_by, "git_commit": _git_commit()}
+        )
+        return
+    # settings that are younger than the file had their default
+    found = dataclasses.asdict(RunSettings(**records.read_json(path)["settings"]))
+    differing = {k: (found[k], v) for k, v in wanted.items() if found[k] != v}
+    if differing:
+        listed = "; ".join(f"{k} was {old!r}, now {new!r}" for k, (old, new) in differing.items())
+        raise ValueError(
+            f"{folder} holds a run of other settings: {listed}. Choose another name, or delete it"
+        )
+
+
+def _git_commit():
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,73 @@
+"""Work on what a run left behind: scores, exports."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+
+from sparsevae import export, metrics, records
+from sparsevae.data import ImageData
+from sparsevae.models import SparseVAE
+from sparsevae.study.one.loading import load_data
+from sparsevae.study.settings import RunSettings
+
+
+def load_run(folder: str | Path) -> tuple[SparseVAE, dict]:
+    """Model and record of a complete run.
+
+    Raises:
+        FileNotFoundError: if the run is absent or not complete.
+    """
+    record = records.read_record(folder)
+    return keras.saving.load_model(Path(folder) / "model.keras"), record
+
+
+def score(
+    folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0, **options: int
+) -> dict[str, float]:
+    """Scores a run or an exported model on its data set; writes `scores.json` into the folder.
+
+    Args:
+        folder: `runs/NAME` or `saved_models/NAME`.
+        names: Names of scores, or "all".
+        seed: Of the images that are drawn.
+        options: `n_samples` and `n_bootstrap` of `metrics.evaluate`.
+
+    Raises:
+        FileNotFoundError: if the folder is neither.
+        ValueError: for an unknown metric, one that needs factors if the set has none, or a count
+            that is too small.
+    """
+    folder = Path(folder)
+    encode, data = encoder_and_data(folder)
+    scores = metrics.evaluate(encode, data, metrics=names, seed=seed, **options)
+    records.write_json(folder / "scores.json", scores)
+    return scores
+
+
+def encoder_and_data(folder: str | Path) -> tuple[Callable, ImageData]:
+    """Callable from images to codes, and the data set that the model was trained on.
+
+    Args:
+        folder: `runs/NAME` or `saved_models/NAME`.
+
+    Raises:
+        FileNotFoundError: if the folder is neither.
+        ValueError: if an export is damaged, or its card does not say which data it was.
+    """
+    folder = Path(folder)
+    if (folder / "card.json").exists():
+        encoder = export.load(folder)
+        encode, record = encoder.encode, encoder.card
+        if not {"settings", "data_source"} <= record.keys():
+            raise ValueError(f"{folder}/card.json does not say which data the model was trained on")
+    else:
+        vae, record = load_run(folder)
+        encode = vae.codes
+    return encode, load_data(RunSettings(**record["settings"]), record["data_source"])
+
+
+def export_run(run: str | Path, to: str | Path, **options) -> Path:
+    """Exports the model of a complete run; `options` as of `export.save`."""
+    vae, record = load_run(run)
+    return export.save(vae, to, record=record, **options)

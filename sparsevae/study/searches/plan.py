@@ -1,0 +1,120 @@
+"""What a search may vary, what it looks for, and how much it may spend."""
+
+import dataclasses
+
+from sparsevae.checks import check_choice, check_integer
+from sparsevae.metrics.evaluation import score_names
+from sparsevae.metrics.registry import SCORES
+from sparsevae.study.settings import NAMES, RunSettings
+
+TUNERS = ("random", "bayesian", "hyperband", "grid")
+BUDGETS = {"small": (10, 2_000), "medium": (40, 10_000), "large": (120, 30_000)}  # trials, steps
+MEASURED = {"elbo": "max", "density": "min", "kl": "min", "active_latents": "min", "udr": "max"}
+_LOWER_IS_BETTER = (
+    "gaussian_total_correlation",
+    "gaussian_wasserstein_correlation",
+    "mutual_information_score",
+)
+SEARCHED = ("gate", "where", "strength", "beta", "learning_rate")
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """A search over gates and their price. Strengths are in units of Δ, see `collapse_gap`."""
+
+    tuner: str = "bayesian"
+    """random, bayesian, hyperband or grid."""
+    objectives: list[str] = dataclasses.field(default_factory=lambda: ["elbo", "density"])
+    """One, or several for a Pareto front: elbo, density, kl, active_latents, any score, or udr
+    (which needs no labels, and n_seeds of at least 2)."""
+    n_trials: int = 10
+    """Trials; hyperband finds its own number."""
+    n_seeds: int = 1
+    """Models of a trial, which differ in their seed alone; objectives are means over them."""
+    strengths: tuple[float, float] = (0.1, 10.0)
+    """Least and largest strength in units of Δ, searched on a log scale."""
+    gates: list[str] = dataclasses.field(
+        default_factory=lambda: ["hard_concrete", "binary", "continuous"]
+    )
+    """Kinds of gates."""
+    places: list[str] = dataclasses.field(default_factory=lambda: ["both", "decoder"])
+    """Networks with gates: both, encoder or decoder."""
+    betas: list[float] = dataclasses.field(default_factory=lambda: [1.0, 4.0])
+    """Weights of the KL."""
+    learning_rates: tuple[float, float] = (3e-4, 3e-3)
+    """Least and largest learning rate, searched on a log scale."""
+    gate_learning_rates: tuple[float, float] = (1.0, 1.0)
+    """Least and largest factor on the gates' learning-rate multiplier, whose default is measured
+    for each kind; so it is not varied unless asked for."""
+    stop_hopeless: bool = True
+    """End trials early that have lost all latents, or that half of the others beat."""
+    n_best: int = 1
+    """Models to export: the best, or those nearest to the knee of the front."""
+    search_seed: int = 0
+    """Of the tuner."""
+
+    def __post_init__(self):
+        check_choice("tuner", self.tuner, TUNERS)
+        for field, names in (("gates", GATES), ("places", NAMES["where"])):
+            _check_listed(field, getattr(self, field), names)
+        _check_listed("betas", self.betas)
+        _check_listed("objectives", self.objectives)
+        for name in self.objectives:
+            check_choice("objectives", base_metric(name), (*MEASURED, *SCORES))
+        for field in ("strengths", "learning_rates", "gate_learning_rates"):
+            low, high = getattr(self, field)
+            if not 0 < low <= high < float("inf"):
+                raise ValueError(
+                    f"`{field}` must be two numbers above 0, the lower one first. "
+                    f"Received: {field}={getattr(self, field)!r}"
+                )
+        for field, least in (("n_trials", 1), ("n_seeds", 1), ("n_best", 1), ("search_seed", 0)):
+            object.__setattr__(self, field, check_integer(field, getattr(self, field), least))
+        if "udr" in self.objectives and self.n_seeds < 2:
+            raise ValueError(
+                "`n_seeds` must be at least 2 for the objective udr, which compares models that "
+                f"differ in their seed alone. Received: n_seeds={self.n_seeds}"
+            )
+
+    def base(self, settings: RunSettings) -> RunSettings:
+        """Settings that all trials share.
+
+        The scores that are needed join; there are at least ten checkpoints, at which a trial can
+        be given up.
+        """
+        unit = settings.steps_per_execution
+        tenth = max(settings.n_steps // 10 // unit, 1) * unit
+        scores = [base_metric(name) for name in self.objectives if name not in MEASURED]
+        return dataclasses.replace(
+            settings,
+            checkpoint_every=min(settings.checkpoint_every, tenth),
+            metrics=score_names([*settings.metrics, *scores]),
+        )
+
+
+GATES = tuple(name for name in NAMES["gate"] if name not in ("none", "l1_weights"))
+
+
+def base_metric(objective: str) -> str:
+    """Name of the score that a value such as `dci_fast_completeness` belongs to."""
+    if objective in MEASURED:
+        return objective
+    belongs = [name for name in SCORES if objective == name or objective.startswith(f"{name}_")]
+    return max(belongs, key=len, default=objective)
+
+
+def sign(objective: str) -> int:
+    """1 if lower is better, -1 if higher is."""
+    direction = MEASURED.get(objective)
+    if direction is None:
+        direction = "min" if base_metric(objective) in _LOWER_IS_BETTER else "max"
+    return 1 if direction == "min" else -1
+
+
+def _check_listed(field, values, names=None):
+    if not values or len(set(values)) < len(values):
+        raise ValueError(
+            f"`{field}` must list at least one value, each once. Received: {field}={values!r}"
+        )
+    for value in values if names else ():
+        check_choice(field, value, names)
