@@ -41,7 +41,7 @@ def downstream() -> None:
     """Parses, classifies, prints."""
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
-        from sparsevae.study import downstream
+        from sparsevae.study.one import downstream
 
     options = dataclasses.asdict(arguments)
     folder, out, tasks = options.pop("folder"), options.pop("out"), options.pop("tasks")

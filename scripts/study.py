@@ -47,7 +47,8 @@ def study() -> None:
         for command in (Run, Status, Table)
     ]
     arguments = tyro.cli(Annotated[commands[0] | commands[1] | commands[2], None])
-    from sparsevae.study import read_study, reports
+    from sparsevae.study import read_study
+    from sparsevae.study.sweeps import reports
 
     study = read_study(arguments.file)
     if isinstance(arguments, Status):

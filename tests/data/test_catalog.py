@@ -10,7 +10,8 @@ import true_files
 from small_catalog import SMALL, expect_small_files
 from true_files import FORMATS
 
-from sparsevae.data import DataFileError, DSprites, catalog, load, mpi3d_file
+from sparsevae.data import DataFileError, DSprites, catalog, load
+from sparsevae.data.read import mpi3d
 
 NAMES = (
     "dsprites",
@@ -66,7 +67,7 @@ def test_mpi3d_complex_goes_by_the_name_it_was_published_under(folder, monkeypat
     path = true_files.write_mpi3d(folder)
     path.rename(folder / "real3d_complicated_shapes_ordered.npz")
     entry = catalog._ENTRIES["mpi3d_complex"]
-    assert entry.read.keywords["factor_spaces"] == mpi3d_file.COMPLEX_FACTORS
+    assert entry.read.keywords["factor_spaces"] == mpi3d.COMPLEX_FACTORS
     read = functools.partial(entry.read, factor_spaces=(true_files.MPI3D,))
     monkeypatch.setitem(catalog._ENTRIES, "mpi3d_complex", dataclasses.replace(entry, read=read))
     assert load("mpi3d_complex", folder).name == "mpi3d_complex"

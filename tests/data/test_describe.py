@@ -1,11 +1,10 @@
-"""Sets in words and as pictures."""
+"""Sets in words."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sparsevae.data.sample_grid import sweeps
 
-from sparsevae.data import FactorSpace, describe, from_array, load
+from sparsevae.data import FactorSpace, describe, from_array
 from sparsevae.data.array import GridArray, LabelledArray
 from sparsevae.data.variants.variant import apply
 
@@ -16,75 +15,6 @@ GRID = GridArray("blocks", "file", SPACE, IMAGES)
 KEPT = np.flatnonzero(np.arange(60) % 7 > 0)
 LABELLED = LabelledArray("some", "file", SPACE, IMAGES[KEPT], GRID.factors(KEPT))
 PLAIN = from_array(IMAGES[:33], name="plain")
-
-
-def rows(figure):
-    (axes,) = figure.axes
-    return [label.get_text() for label in axes.get_yticklabels()]
-
-
-def pictures(figure):
-    """The mosaic's pictures of one pixel, with white gaps of one pixel."""
-    canvas = figure.axes[0].images[0].get_array()
-    return np.rint(canvas[::2, ::2, 0] * 255).astype(int)
-
-
-# Pictures
-
-
-def test_each_factor_moves_in_its_row_and_the_others_rest():
-    figure = GRID.plot_grid(n_columns=4)
-    assert rows(figure) == ["shape  1 … 3", "x  0 … 1", "color  7"]
-    shown = pictures(figure)
-    shape, x, color = shown
-    factors = GRID.factors(shape[:3])
-    np.testing.assert_array_equal(factors[:, 0], [0, 1, 2])
-    assert len(np.unique(factors[:, 1])) == 1
-    factors = GRID.factors(x)
-    np.testing.assert_array_equal(factors[:, 1], [0, 6, 13, 19])
-    assert len(np.unique(factors[:, 0])) == 1
-    assert shape[3] == 255 and (color[1:] == 255).all()  # blank
-    assert color[0] in shape  # the image that all start from
-
-
-def test_a_set_that_lacks_combinations_shows_the_nearest():
-    reference = np.array([1, 9, 0])
-    for data, numbers in ((LABELLED, KEPT), (GRID, np.arange(60))):
-        for k, row in enumerate(sweeps(data, reference, 20)):
-            found = GRID.factors(numbers[row])
-            np.testing.assert_array_equal(found[:, k], np.arange(SPACE.sizes[k]))
-            others = np.delete(np.abs(found - reference), k, axis=1)
-            assert (others.sum(axis=1) <= (1 if data is LABELLED else 0)).all()
-
-
-def test_values_that_no_image_has_are_left_out():
-    data = LabelledArray("two", "file", SPACE, IMAGES[:2], np.array([[0, 3, 0], [2, 5, 0]]))
-    assert [len(row) for row in sweeps(data, np.array([0, 3, 0]), 20)] == [2, 2, 1]
-    assert data.plot_grid()
-
-
-def test_without_factors_rows_of_distinct_random_images():
-    shown = pictures(PLAIN.plot_grid(n_columns=8))
-    assert shown.shape == (4, 8) and len(np.unique(shown)) == 32
-    few = pictures(from_array(IMAGES[:3]).plot_grid())
-    assert sorted(few.ravel()) == [0, 1, 2]
-    assert (pictures(PLAIN.plot_grid(seed=1)) != pictures(PLAIN.plot_grid(seed=0))[:4]).any()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "match"),
-    [
-        ({"n_columns": 1}, ValueError, "`n_columns`.*at least 2"),
-        ({"seed": -1}, ValueError, "`seed`"),
-        ({"n_columns": 2.0}, TypeError, "`n_columns`"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments, error, match):
-    with pytest.raises(error, match=match):
-        PLAIN.plot_grid(**arguments)
-
-
-# Words
 
 
 def test_a_grid_in_words():
@@ -122,9 +52,3 @@ def test_known_sets_are_described_by_name_with_their_page(name):
     text = str(describe(name))
     assert text.startswith(f"{name}, source 'render'\n")
     assert "page      https://github.com/google-deepmind/dsprites-dataset" in text
-
-
-def test_the_picture_is_that_of_the_set():
-    description = describe(load("dsprites"))
-    assert rows(description.grid) == rows(load("dsprites").plot_grid())
-    assert description.grid is description.grid

@@ -12,7 +12,8 @@ import pytest
 import sparsevae as sv
 from sparsevae import records
 from sparsevae.models.checkpoints import checkpoints
-from sparsevae.study import run, training
+from sparsevae.study import run
+from sparsevae.study.one import training
 from sparsevae.study.one.summary import summary
 
 run_room = importlib.import_module("sparsevae.study.one.journey")

@@ -9,7 +9,8 @@ import pytest
 from sparsevae import data, records
 from sparsevae.models import DisentanglementScores, mlp_vae
 from sparsevae.study import RunSettings
-from sparsevae.study.searches.hopeless import HopelessError, StopHopeless
+from sparsevae.study.cells.cell import StoppedError
+from sparsevae.study.searches.hopeless import StopHopeless
 
 SETTINGS = RunSettings("seed_0", n_steps=100, checkpoint_every=10)
 
@@ -33,7 +34,7 @@ def judge(folder, objectives, step=50, **logs):
     callback.on_epoch_end(0, {"active_latents": 3.0, **logs})
     try:
         callback.on_train_end()
-    except HopelessError as error:
+    except StoppedError as error:
         assert model.stop_training
         return str(error)
     assert not model.stop_training
@@ -101,7 +102,7 @@ def test_active_latents_are_the_models_whatever_the_scores_say(tmp_path, bias):
     scores = DisentanglementScores(tiny, n_samples=100, encode=encode)
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, found: logs.update(found))
     stop = StopHopeless(RunSettings("seed_0", n_steps=4), tmp_path, ["elbo"])
-    refused = nullcontext() if bias else pytest.raises(HopelessError, match="no latent is left")
+    refused = nullcontext() if bias else pytest.raises(StoppedError, match="no latent is left")
     with refused:
         vae.fit(
             tiny.as_tf_dataset(8), steps_per_epoch=2, callbacks=[scores, watch, stop], verbose=0

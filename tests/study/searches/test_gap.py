@@ -6,8 +6,8 @@ import tiny
 from scipy import special, stats
 
 from sparsevae import records
-from sparsevae.study import gap as gaps
 from sparsevae.study.cells.cell import note_failure
+from sparsevae.study.searches import gap as gaps
 from sparsevae.study.searches.gap import Gap, collapse_gap, collapsed_elbo
 
 DATA = tiny.Tiny()

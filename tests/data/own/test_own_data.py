@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from sparsevae.data import DataFileError, GroundTruthData, load
-from sparsevae.data import image_folder as folder_room
 from sparsevae.data.array import PlainArray
 from sparsevae.data.image_data import MissingFactorsError
+from sparsevae.data.own import folder as folder_room
 from sparsevae.data.own.loading import from_array, is_own
 
 RNG = np.random.default_rng(0)

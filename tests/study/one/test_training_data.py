@@ -13,8 +13,9 @@ from PIL import Image
 from sparsevae import data as data_sets
 from sparsevae import export, metrics, records
 from sparsevae.data import FactorDistribution, ImageData
-from sparsevae.study import RunSettings, run, training
+from sparsevae.study import RunSettings, run
 from sparsevae.study.conditions import load_data, training_conditions, training_distribution
+from sparsevae.study.one import training
 from sparsevae.study.one.scoring import export_run, score
 from sparsevae.study.one.summary import summary
 

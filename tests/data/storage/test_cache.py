@@ -151,10 +151,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 PROGRAM = """
 import pathlib, resource, sys, time
 import numpy as np, true_files
-from sparsevae.data import cache, shapes3d_file
+from sparsevae.data.read import shapes3d
+from sparsevae.data.storage import cache
 path = pathlib.Path(sys.argv[1])
 {before}
-data = shapes3d_file.read_shapes3d(path, true_files.SHAPES3D)
+data = shapes3d.read_shapes3d(path, true_files.SHAPES3D)
 print(int(data.images(np.arange(len(data))).sum(dtype=np.int64)))
 """
 

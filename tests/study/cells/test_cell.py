@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from sparsevae import records
-from sparsevae.study import cell as cells
 from sparsevae.study import make_study, study_table, sweep
+from sparsevae.study.cells import cell as cells
 from sparsevae.study.cells.cell import FAILURE, failure, forget_failures, note_failure, run_cell
 from sparsevae.study.cells.claims import LOCKS, claim
 from sparsevae.study.sweeps.sweep import pick_cores

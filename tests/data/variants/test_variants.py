@@ -8,9 +8,9 @@ from PIL import Image
 from scipy import stats
 
 from sparsevae.data import DataFileError, DSprites, FactorSpace, GroundTruthData
-from sparsevae.data import random_bytes as random_bytes_module
 from sparsevae.data.array import GridArray, LabelledArray, PlainArray
 from sparsevae.data.ground_truth import LabelledData
+from sparsevae.data.variants import random_bytes as random_bytes_module
 from sparsevae.data.variants.backgrounds import texture
 from sparsevae.data.variants.random_bytes import random_bytes
 from sparsevae.data.variants.variant import VARIANTS, apply, split_name

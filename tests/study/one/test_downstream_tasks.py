@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sparsevae import data as data_sets
-from sparsevae.study import downstream
+from sparsevae.study.one import downstream
 
 
 @pytest.fixture

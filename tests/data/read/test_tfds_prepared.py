@@ -12,7 +12,8 @@ import tensorflow_datasets as tfds
 import true_files
 from true_files import assert_one_line, nothing_kept
 
-from sparsevae.data import DataFileError, catalog, load, tfds_prepared
+from sparsevae.data import DataFileError, catalog, load
+from sparsevae.data.read import tfds_prepared
 
 SPACES = {
     "dsprites": true_files.DSPRITES,

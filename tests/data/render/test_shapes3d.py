@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsevae.data import Shapes3D, shapes3d_views
+from sparsevae.data import Shapes3D
+from sparsevae.data.render import views as views_module
 from sparsevae.data.render.views import FLOOR, OBJECT, SKY, WALL, render_views
 
 DATA = Shapes3D()
@@ -89,7 +90,7 @@ def test_views_do_not_hang_on_the_last_digits(monkeypatch):
     """So rounding, which differs from machine to machine, changes no image."""
     before = render_views(32)
     for name in ("_DISTANCE", "_BACK", "_UNIT"):
-        monkeypatch.setattr(shapes3d_views, name, getattr(shapes3d_views, name) * (1 + 1e-11))
+        monkeypatch.setattr(views_module, name, getattr(views_module, name) * (1 + 1e-11))
     np.testing.assert_array_equal(render_views(32), before)
 
 

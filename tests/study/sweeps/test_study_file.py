@@ -1,7 +1,8 @@
 import pytest
 
-from sparsevae.study import StudyFileError, read_study, study_file
+from sparsevae.study import StudyFileError, read_study
 from sparsevae.study.settings import RunSettings
+from sparsevae.study.sweeps import study_file
 
 GOOD = """\
 name = "price"          # line 1

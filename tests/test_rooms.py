@@ -1,7 +1,10 @@
-"""Who may import whom, and what stays light."""
+"""Who may import whom, what stays light, and that no module takes the name of a function."""
 
+import importlib
+import pkgutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,24 @@ def test_rooms_and_names_are_lazy_attributes():
     )
     result = run(sys.executable, "-c", code)
     assert result.returncode == 0, result.stderr
+
+
+def packages(name="sparsevae"):
+    """The package of this name and all inside, their modules loaded."""
+    package = importlib.import_module(name)
+    found = [package]
+    for module in pkgutil.iter_modules(package.__path__):
+        loaded = importlib.import_module(f"{name}.{module.name}")
+        found += packages(loaded.__name__) if module.ispkg else []
+    return found
+
+
+def test_every_room_has_a_door_sign_and_no_module_takes_the_name_of_a_function():
+    rooms = packages()
+    assert len(rooms) > 20
+    for room in rooms:
+        assert room.__doc__ and (room.__name__ == "sparsevae" or "In:" in room.__doc__), room
+        for module in pkgutil.iter_modules(room.__path__):
+            assert isinstance(getattr(room, module.name), types.ModuleType), (room, module.name)
+        missing = [name for name in getattr(room, "__all__", ()) if not hasattr(room, name)]
+        assert not missing, (room, missing)

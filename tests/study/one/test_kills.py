@@ -15,7 +15,7 @@ import pytest
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
 
-CHILD = Path(__file__).with_name("child.py")
+CHILD = Path(__file__).parents[1] / "child.py"
 
 
 def child(when, *arguments):

@@ -16,7 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
-from sparsevae.study import RunSettings, SearchPlan, display, search
+from sparsevae.study import RunSettings, SearchPlan, search
+from sparsevae.study.cells import display
 from sparsevae.study.cells.claims import claimant, is_claimed
 from sparsevae.study.one.summary import search_summary
 from sparsevae.study.searches.gap import FILE_NAME as GAP

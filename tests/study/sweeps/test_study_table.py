@@ -10,9 +10,12 @@ import polars
 import pytest
 
 from sparsevae import records
-from sparsevae.study import display, make_study, progress, reports, study_table
+from sparsevae.study import make_study, study_table
+from sparsevae.study.cells import display
 from sparsevae.study.cells.cell import TIMING, note_failure
 from sparsevae.study.cells.claims import claim
+from sparsevae.study.sweeps import reports
+from sparsevae.study.sweeps.progress import StudyWatch
 from sparsevae.study.sweeps.table import FILE_NAME, means, setting_columns, write_table
 
 
@@ -93,7 +96,7 @@ def test_means_are_over_seeds(study):
 
 
 def test_states_are_read_from_the_folder(study):
-    watch = progress.StudyWatch(study)
+    watch = StudyWatch(study)
     states = watch.states()
     assert [s.status for s in states] == ["complete"] * 3 + ["failed", "waiting", "waiting"]
     assert states[4].step == 30 and states[5].step == 0
@@ -130,7 +133,7 @@ def test_a_table_of_nothing_is_refused(tmp_path):
 
 
 def test_without_a_terminal_there_are_plain_lines(study, capsys):
-    watch = progress.StudyWatch(study)
+    watch = StudyWatch(study)
     with display.display(watch) as show:
         show(watch.states())
         records.write_record(study.folder / study.cells[4].name, {})
@@ -153,7 +156,7 @@ def test_in_a_terminal_there_is_a_live_table(study, monkeypatch):
         return plain(file=screen, force_terminal=True, width=150)
 
     monkeypatch.setattr(rich.console, "Console", terminal)
-    watch = progress.StudyWatch(study)
+    watch = StudyWatch(study)
     with display.display(watch) as show, claim(study.folder, study.cells[4].name):
         show(watch.states())
     text = screen.getvalue()
