@@ -65,7 +65,7 @@ def overhead(arguments) -> dict[str, list[float]]:
     """Seconds of a bare fit, a run and a trial, by round; all in this process, on one thread."""
     # Loaded only now: the workers of `rates` begin without TensorFlow in their parent.
     from sparsevae.study import run
-    from sparsevae.study.conditions import load_data
+    from sparsevae.study.one.loading import load_data
     from sparsevae.study.one.training import build
     from sparsevae.study.searches.tuner import SparsityTuner
 

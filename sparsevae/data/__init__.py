@@ -8,20 +8,15 @@ Sub-rooms, each above the one before: `storage`, `render`, `read`, `own`; and `v
 """
 
 from sparsevae.data.description import describe
-from sparsevae.data.draws.distributions import FactorDistribution
-from sparsevae.data.draws.labels import draw_labels
-from sparsevae.data.draws.pairs import draw_pairs
+from sparsevae.data.draws import FactorDistribution, draw_labels, draw_pairs
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
 from sparsevae.data.image_data import ImageData, MissingFactorsError
 from sparsevae.data.loading import check_name, load
-from sparsevae.data.own.loading import from_array
+from sparsevae.data.own import from_array
 from sparsevae.data.packed import PackedData
-from sparsevae.data.render.dsprites import DSprites
-from sparsevae.data.render.mechanisms import BlockMechanisms
-from sparsevae.data.render.shapes3d import Shapes3D
-from sparsevae.data.render.toy import Toy
+from sparsevae.data.render import BlockMechanisms, DSprites, Shapes3D, Toy
 
 __all__ = [
     "BlockMechanisms",

@@ -12,10 +12,7 @@ from sparsevae.data.factors import FactorSpace
 from sparsevae.data.ground_truth import FactorData
 from sparsevae.data.read import cars3d, dsprites, mpi3d, shapes3d, smallnorb
 from sparsevae.data.read import tfds_prepared as tfds
-from sparsevae.data.render.dsprites import DSprites
-from sparsevae.data.render.mechanisms import BlockMechanisms
-from sparsevae.data.render.shapes3d import Shapes3D
-from sparsevae.data.render.toy import Toy
+from sparsevae.data.render import BlockMechanisms, DSprites, Shapes3D, Toy
 from sparsevae.data.storage.places import find, find_prepared, likely_renamed, roots, tfds_root
 
 SOURCES = ("auto", "file", "tfds", "render")

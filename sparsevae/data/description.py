@@ -11,7 +11,7 @@ from sparsevae.data import catalog
 from sparsevae.data.ground_truth import FactorData, GroundTruthData
 from sparsevae.data.image_data import ImageData
 from sparsevae.data.loading import load
-from sparsevae.data.variants.variant import split_name
+from sparsevae.data.variants import split_name
 
 if TYPE_CHECKING:
     import pandas as pd

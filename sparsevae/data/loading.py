@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sparsevae.checks import check_choice
-from sparsevae.data import catalog
+from sparsevae.data import catalog, variants
 from sparsevae.data.image_data import ImageData
-from sparsevae.data.own.loading import TFDS, is_own, load_own
-from sparsevae.data.own.table import Table
-from sparsevae.data.variants.variant import apply, split_name
+from sparsevae.data.own import TFDS, Table, is_own, load_own
 
 
 def load(
@@ -54,7 +52,7 @@ def load(
     variant, base = _split(name)
     if variant:
         data = load(base, data_dir, source, factors=factors, image_size=image_size, verify=verify)
-        return apply(data, variant, background=background)
+        return variants.apply(data, variant, background=background)
     _refuse(background=background, when="'scream_NAME'")
     if is_own(name):
         possible = "tfds" if str(name).startswith(TFDS) else "file"
@@ -88,7 +86,7 @@ def check_name(argument: str, name: str | os.PathLike) -> None:
 def _split(name: str | os.PathLike) -> tuple[str | None, str | os.PathLike]:
     """Variant and base; "noisy_a/b" is a path, "noisy_./a/b" the variant of one."""
     own = is_own(name)
-    variant, base = split_name(str(name))
+    variant, base = variants.split_name(str(name))
     if own and not base.startswith((".", "/", "~", TFDS)):
         variant = None
     return (variant, base) if variant else (None, name)

@@ -12,9 +12,9 @@ from sparsevae.data import (
     Shapes3D,
     Toy,
     from_array,
-    tfds_prepared,
     variants,
 )
+from sparsevae.data.read import tfds_prepared
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from sparsevae.data import FactorSpace, describe, from_array
 from sparsevae.data.array import GridArray, LabelledArray
-from sparsevae.data.variants.variant import apply
+from sparsevae.data.variants import apply
 
 SPACE = FactorSpace(("shape", "x", "color"), (3, 20, 1), ((1, 2, 3), np.linspace(0, 1, 20), (7,)))
 # Image k shows k in its only pixel.

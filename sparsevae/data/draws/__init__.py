@@ -2,3 +2,9 @@
 
 In: a set with factors, a generator. Out: numbers of images. May import: what a set is.
 """
+
+from sparsevae.data.draws.distributions import FactorDistribution
+from sparsevae.data.draws.labels import draw_labels
+from sparsevae.data.draws.pairs import draw_pairs
+
+__all__ = ["FactorDistribution", "draw_labels", "draw_pairs"]

@@ -2,3 +2,7 @@
 
 In: any `ImageData`. Out: one of the same kind. May import: what a set is, of the room above.
 """
+
+from sparsevae.data.variants.variant import VARIANTS, apply, split_name
+
+__all__ = ["VARIANTS", "apply", "split_name"]

@@ -14,8 +14,8 @@ from sparsevae import data as data_sets
 from sparsevae import export, metrics, records
 from sparsevae.data import FactorDistribution, ImageData
 from sparsevae.study import RunSettings, run
-from sparsevae.study.conditions import load_data, training_conditions, training_distribution
 from sparsevae.study.one import training
+from sparsevae.study.one.loading import load_data, training_distribution
 from sparsevae.study.one.scoring import export_run, score
 from sparsevae.study.one.summary import summary
 
@@ -224,4 +224,4 @@ def test_evaluation_needs_factors_only_where_a_score_does():
 
 
 def test_conditions_are_empty_by_default():
-    assert training_conditions(RunSettings("a")) == {}
+    assert RunSettings("a").training_conditions() == {}

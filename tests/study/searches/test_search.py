@@ -23,7 +23,7 @@ from sparsevae.study.one.summary import search_summary
 from sparsevae.study.searches.gap import FILE_NAME as GAP
 from sparsevae.study.searches.oracles import FILE_NAME as ORACLE
 from sparsevae.study.searches.progress import SearchWatch
-from sparsevae.study.searches.search import PICTURE, TABLE
+from sparsevae.study.searches.result import PICTURE, TABLE
 from sparsevae.study.searches.tuner import SparsityTuner
 
 SIZES = {"data": "tiny", "latent_dim": 3, "n_steps": 20, "batch_size": 8, "metrics": ["mig"]}
