@@ -9,12 +9,17 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sparsevae.records.machine import MACHINE
+
+_ABANDONED = 24 * 3600  # seconds without change, of what a process elsewhere was writing
+_RENAMING = 60  # seconds that two renames may take
 _PROCESS = secrets.token_hex(4)  # tells this process from a dead one whose number came up again
 _COUNTER = itertools.count()
 
@@ -24,7 +29,8 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`; it takes the place of `path` when the block succeeds.
 
     Readers see the old file or the new one, never a part, also after a kill or a power cut. When
-    the block raises, the old file stays. What a killed process left beside the target is removed.
+    the block raises, the old file stays. What a killed process left beside the target is removed,
+    at once if it ran on this machine, after a day if on another that shares the folder.
 
     Args:
         path: Target file; its folder is made if missing. An existing file is replaced.
@@ -154,22 +160,40 @@ def _plain(value: Any, where: str) -> Any:
 
 
 def _beside(path: Path, role: str, suffix: str = "") -> Path:
-    """Unused hidden name beside `path` that tells which process owns it."""
-    owner = f"{os.getpid()}-{_PROCESS}-{next(_COUNTER)}"
+    """Unused hidden name beside `path` that tells which process of which machine owns it."""
+    owner = f"{MACHINE}-{os.getpid()}-{_PROCESS}-{next(_COUNTER)}"
     return path.with_name(f".{path.name}.{role}-{owner}{suffix}")
 
 
 def _clean(path: Path) -> None:
-    """Removes what dead processes left beside `path`, and puts back a folder moved aside."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.(partial|replaced)-(\d+)-([0-9a-f]+)-\d+")
+    """Removes what dead processes left beside `path`, and puts back a folder moved aside.
+
+    A process number says nothing of another machine that shares the folder: what was begun there
+    goes when nothing of it has changed for a day.
+    """
+    pattern = re.compile(
+        rf"\.{re.escape(path.name)}\.(partial|replaced)-(?:([0-9a-f]+)-)?(\d+)-([0-9a-f]+)-\d+"
+    )
     for neighbor in path.parent.iterdir():
         match = pattern.match(neighbor.name)
-        if not match or _is_running(int(match[2]), process=match[3]):
+        if not match:
             continue
-        if match[1] == "replaced" and not path.exists():
-            os.replace(neighbor, path)
-        else:
-            _remove(neighbor)
+        role, machine, pid, process = match.groups()
+        here = machine == MACHINE
+        if here and _is_running(int(pid), process):
+            continue
+        with contextlib.suppress(FileNotFoundError):  # its owner has just ended, or another cleans
+            if role == "replaced" and not path.exists():
+                if here or _age(neighbor) > _RENAMING:
+                    os.replace(neighbor, path)
+            elif here or _age(neighbor) > _ABANDONED:
+                _remove(neighbor)
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file, or anything in a folder, was written or renamed."""
+    inside = path.rglob("*") if path.is_dir() else ()
+    return time.time() - max(p.lstat().st_ctime for p in (path, *inside))
 
 
 def _is_running(pid: int, process: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sparsevae.records import atomic_file, atomic_folder, read_json, write_json
+from sparsevae.records.machine import MACHINE
 
 
 def names(folder):
@@ -89,7 +90,7 @@ def test_folder_appears_whole_and_alone(tmp_path):
         (temporary / "inner").mkdir()
         (temporary / "inner" / "weights").write_text("1")
         assert names(tmp_path) == [temporary.name]
-        assert temporary.name.startswith(f".model.partial-{os.getpid()}")
+        assert temporary.name.startswith(f".model.partial-{MACHINE}-{os.getpid()}-")
     assert names(tmp_path) == ["model"] and (tmp_path / "model/inner/weights").read_text() == "1"
 
 
@@ -174,9 +175,9 @@ def test_kill_between_the_renames_loses_nothing(tmp_path):
 
 
 def test_only_leftovers_of_the_same_target_and_of_dead_processes_go(tmp_path):
-    dead, own = dead_pid(), os.getpid()
+    dead, own = f"{MACHINE}-{dead_pid()}", f"{MACHINE}-{os.getpid()}"
     kept = [
-        f".model.partial-{os.getppid()}-0a-1",  # its process runs
+        f".model.partial-{MACHINE}-{os.getppid()}-0a-1",  # its process runs
         f".other.partial-{dead}-0a-1",
         f"model.partial-{dead}-0a-1",
         ".model.partial-notes",
@@ -187,6 +188,42 @@ def test_only_leftovers_of_the_same_target_and_of_dead_processes_go(tmp_path):
     with atomic_folder(tmp_path / "model"):
         pass
     assert names(tmp_path) == sorted([*kept, "model"])
+
+
+@pytest.mark.parametrize("owner", ["0123456789ab-{pid}", "{pid}"])  # elsewhere; not said
+def test_what_another_machine_may_be_writing_stays_for_a_day(tmp_path, monkeypatch, owner):
+    begun = tmp_path / f".model.partial-{owner.format(pid=dead_pid())}-0a-1"
+    (begun / "variables").mkdir(parents=True)
+    with atomic_folder(tmp_path / "model"):
+        pass
+    assert begun.exists()
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 23 * 3600)
+    (begun / "variables" / "data").touch()
+    with atomic_folder(tmp_path / "model", overwrite=True):
+        pass
+    assert begun.exists()
+    monkeypatch.setattr(time, "time", lambda: now() + 25 * 3600)
+    with atomic_folder(tmp_path / "model", overwrite=True):
+        pass
+    assert names(tmp_path) == ["model"]
+
+
+def test_a_folder_that_another_machine_moved_aside_is_put_back_after_a_minute(
+    tmp_path, monkeypatch
+):
+    aside = tmp_path / ".model.replaced-0123456789ab-1-0a-1"
+    aside.mkdir()
+    (aside / "old").touch()
+    with atomic_folder(tmp_path / "model"):  # it may be about to rename its own
+        pass
+    assert aside.exists() and not names(tmp_path / "model")
+    (tmp_path / "model").rmdir()
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 61)
+    with pytest.raises(FileExistsError), atomic_folder(tmp_path / "model"):
+        pass
+    assert names(tmp_path / "model") == ["old"] and not aside.exists()
 
 
 def test_two_writers_in_one_process_do_not_meet(tmp_path):
