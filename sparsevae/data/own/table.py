@@ -11,8 +11,9 @@ import numpy as np
 
 from sparsevae.data.array import GridArray, LabelledArray, Reordered, Rows
 from sparsevae.data.factors import FactorSpace
-from sparsevae.data.files import damage_named
 from sparsevae.data.ground_truth import FactorData
+from sparsevae.data.own.names import are_names, in_order_of_files
+from sparsevae.data.own.reading import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +42,13 @@ def with_factors(
         name: Name of the set.
         source: Where its images come from.
         rows: The images, in the order of the rows of the table.
-        table: Path of a CSV or Parquet file, pandas `DataFrame`, dict from name to column, or
-            integer array `(n_images, n_factors)`, whose factors are called factor_0, factor_1 ...
+        table: Path of a CSV or Parquet file (see `read_table`), pandas `DataFrame`, dict from name
+            to column, or integer array `(n_images, n_factors)`, whose factors are called factor_0,
+            factor_1 ...
         file_names: Names of the files of the images. A column that has them says which row belongs
-            to which image, and is no factor.
+            to which image, and is no factor: see `in_order_of_files`. Without such a column rows
+            are in the order of the names, which must not be in doubt: img_2 is before img_10 for
+            people, behind it for programs.
 
     Raises:
         DataFileError: if the table is a file that cannot be read.
@@ -56,7 +60,12 @@ def with_factors(
     frame = _frame(table)
     _check_names(frame)
     if file_names is not None:
-        frame = _by_file(frame, file_names)
+        frame = in_order_of_files(frame, file_names)
+    if names := [name for name in frame if are_names(frame[name])]:
+        raise ValueError(
+            "`factors` must have factors only, as these images have no file names. Received: a "
+            f"column {names[0]!r} with another word in each row; leave it out"
+        )
     if len(frame) != rows.shape[0]:
         raise ValueError(
             f"`factors` must have one row for each of the {rows.shape[0]:,} images. "
@@ -81,7 +90,7 @@ def _frame(table: Table) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(table, str | os.PathLike):
-        return _read(Path(table).expanduser())
+        return read_table(Path(table).expanduser())
     if isinstance(table, pd.DataFrame):
         return table.rename(columns=str)
     if isinstance(table, Mapping):
@@ -104,55 +113,17 @@ def _frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(table, columns=[f"factor_{k}" for k in range(table.shape[1])])
 
 
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise FileNotFoundError(f"`factors`: there is no file {path}")
-    if path.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"`factors` must be a .csv or .parquet file. Received: {path}")
-    read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
-    with damage_named(path, (ValueError, OSError)):
-        return read(path)
-
-
 def _check_names(frame: pd.DataFrame) -> None:
+    if twice := list(frame.columns[frame.columns.duplicated()]):
+        raise ValueError(
+            f"`factors` must name each column differently. Received: {twice[0]!r} twice"
+        )
     for name in frame.columns:
         if not name or name.startswith("Unnamed: "):
             raise ValueError(
                 "`factors` must name every column (an index saved by pandas is left out with "
                 f"index=False). Received: columns {list(frame.columns)}"
             )
-
-
-def _by_file(frame: pd.DataFrame, file_names: Sequence[str]) -> pd.DataFrame:
-    """The rows in the order of the files, if a column names them; else as they are."""
-    known = set(file_names)
-    naming = [
-        column
-        for column in frame
-        if frame[column].dtype.kind not in "biufc" and frame[column].isin(known).any()
-    ]
-    if not naming:
-        return frame
-    if len(naming) > 1:
-        raise ValueError(
-            f"`factors` must have one column that names files. Received: several, {naming}"
-        )
-    names = frame[naming[0]]
-    listed = set(names)
-    for problem, found in (
-        ("names files that are not there", names[~names.isin(known)]),
-        ("names files twice", names[names.duplicated()]),
-        ("lacks files", [name for name in file_names if name not in listed]),
-    ):
-        if len(found):
-            first = next(iter(found))
-            raise ValueError(
-                f"`factors` must have one row for each image, but its column {naming[0]!r} "
-                f"{problem}. Received: {first!r}, {len(found):,} in all"
-            )
-    return frame.set_index(naming[0]).loc[list(file_names)].reset_index(drop=True)
 
 
 def _codes(name: str, column: pd.Series) -> tuple[Sequence[float], np.ndarray]:

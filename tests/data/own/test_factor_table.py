@@ -120,7 +120,10 @@ def test_without_such_a_column_rows_are_in_the_order_of_the_names(folder):
 @pytest.mark.parametrize(
     ("files", "match"),
     [
-        ([*names()[:11], "12.png"], r"'file' names files that are not there.*'12\.png', 1 in all"),
+        (
+            [*names()[:11], "12.png"],
+            r"one file in each row of its column 'file'.*'12\.png', which names none",
+        ),
         ([*names()[:11], names()[0]], r"'file' names files twice.*'01\.png'"),
         (names()[:11], r"'file' lacks files.*'sub/09\.png', 1 in all"),
     ],
@@ -193,7 +196,7 @@ def test_a_saved_index_is_refused(tmp_path):
     ("name", "content", "error", "match"),
     [
         ("absent.csv", None, FileNotFoundError, "`factors`: there is no file .*absent.csv"),
-        ("a.xlsx", b"PK", ValueError, "`factors` must be a .csv or .parquet file.*a.xlsx"),
+        ("a.xlsx", b"PK", ValueError, "`factors` must be a .csv, .tsv or .parquet file.*a.xlsx"),
         ("a.csv", b"", DataFileError, "a.csv is damaged"),
         ("a.csv", b"\xff\xfe\x00", DataFileError, "a.csv is damaged"),
         ("a.csv", b"a,b\n1,2\n1,2,3\n", DataFileError, "a.csv is damaged"),

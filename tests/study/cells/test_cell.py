@@ -9,7 +9,7 @@ from sparsevae.study import make_study, study_table, sweep
 from sparsevae.study.cells import cell as cells
 from sparsevae.study.cells.cell import FAILURE, failure, forget_failures, note_failure, run_cell
 from sparsevae.study.cells.claims import LOCKS, claim
-from sparsevae.study.sweeps.sweep import pick_cores
+from sparsevae.study.cells.worker import pick_cores
 
 TINY = {
     "data": "tiny",
