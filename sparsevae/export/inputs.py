@@ -76,7 +76,9 @@ def image_files(folder: str | Path) -> list[Path]:
 
 
 def read_image(file, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """One image file as uint8 `(height, width, channels)`; nothing is resized or recolored.
+    """One image file as uint8 `(height, width, channels)`, turned as its EXIF says.
+
+    Nothing is resized or recolored.
 
     Args:
         file: Path, or a binary stream.
@@ -85,18 +87,22 @@ def read_image(file, image_shape: tuple[int, int, int]) -> np.ndarray:
     Raises:
         ValueError: if it is no image, damaged, or of another size or number of channels.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
+
+    from sparsevae.data.own.pictures import is_deep, upright_size
 
     height, width, channels = image_shape
     name = file if isinstance(file, (str, Path)) else "image"
     try:
         with Image.open(file) as image:  # reads the header only: a bomb is refused by its size
-            if image.size != (width, height) or image.mode not in _MODES.get(channels, ()):
+            deep, size = is_deep(image), upright_size(image)
+            if size != (width, height) or image.mode not in _MODES.get(channels, ()) or deep:
                 raise ValueError(
                     f"{name} must be {width} x {height} pixels of mode "
-                    f"{' or '.join(_MODES.get(channels, ('none',)))}. "
-                    f"Received: {image.size[0]} x {image.size[1]}, mode {image.mode}"
+                    f"{' or '.join(_MODES.get(channels, ('none',)))}, 8 bits a channel. Received: "
+                    f"{size[0]} x {size[1]}, mode {image.mode}{', more bits' if deep else ''}"
                 )
+            image = ImageOps.exif_transpose(image)
             pixels = np.asarray(image.convert(_MODES[channels][0]))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{name} is not a whole image file ({error})") from error

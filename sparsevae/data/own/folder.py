@@ -1,62 +1,85 @@
 """A folder of images, decoded once into the cache so that training never decodes."""
 
-import contextlib
+import collections
 import hashlib
 import json
-import struct
-import zlib
+import logging
+import mimetypes
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from sparsevae.data.array import MappedArray
-from sparsevae.data.files import DataFileError, damage_named
+from sparsevae.data.files import DataFileError
+from sparsevae.data.own.pictures import CHANNELS, decoded, opened, upright_size
 from sparsevae.data.storage.cache import cached, copy_name, recorded_shape
-from sparsevae.data.storage.fitting import fitted
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-
-_CHANNELS = {"1": 1, "L": 1, "LA": 1, "P": 3, "PA": 3, "RGB": 3, "RGBA": 3, "YCbCr": 3, "CMYK": 3}
-_PHOTOGRAPHS = ("JPEG", "MPO")
-_ANIMATED = ("PNG", "TIFF", "WEBP")
-_ORIENTATION = 0x0112  # in EXIF; 5 to 8 swap height and width
-_BLOCK = 256  # images decoded at a time
-# What Pillow's decoders raise on bytes that they cannot read.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
+# Endings of pictures that are not read, beside those that `mimetypes` knows.
+_OTHERS = (
+    ".avif",
+    ".heic",
+    ".heif",
+    ".jxl",
+    ".jp2",
+    ".j2k",
+    ".tga",
+    ".exr",
+    ".dng",
+    ".cr2",
+    ".nef",
 )
+
+_BLOCK = 256  # images decoded at a time
+_LOGGER = logging.getLogger(__name__)
 
 
 def image_names(folder: Path) -> list[str]:
     """Paths inside a folder of all its images, in the order of plain strings, `/` between folders.
 
-    Files of other kinds are passed over, and whatever begins with a dot.
+    Links to folders are followed, each folder once. Files of other kinds are passed over, and
+    whatever begins with a dot; a warning of the log counts pictures of kinds that are not read.
 
     Raises:
         DataFileError: if there is no image.
     """
-    inside = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    names = sorted(
-        path.as_posix()
-        for path in inside
-        if path.suffix.lower() in SUFFIXES and not any(part[0] == "." for part in path.parts)
-    )
+    names, skipped = [], collections.Counter()
+    for name in _visible_files(folder):
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in SUFFIXES:
+            names.append(name)
+        elif suffix in _OTHERS or (mimetypes.guess_type(name)[0] or "").startswith("image/"):
+            skipped[suffix] += 1
+    listed = ", ".join(f"{n:,} {suffix}" for suffix, n in sorted(skipped.items()))
     if not names:
-        raise DataFileError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
-    return names
+        but = f", but {listed}" if skipped else ""
+        raise DataFileError(f"{folder} holds no images ({', '.join(SUFFIXES)}){but}")
+    if skipped:
+        _LOGGER.warning(
+            "%s: %s pictures are read, %s are skipped (convert them to .png): %s",
+            folder, f"{len(names):,}", f"{skipped.total():,}", listed,
+        )  # fmt: skip
+    return sorted(names)
+
+
+def _visible_files(folder: Path) -> Iterator[str]:
+    """Paths inside a folder, `/` between folders, of all files whose path holds no hidden name."""
+    seen = set()  # links may lead round in circles
+    for place, folders, files in os.walk(folder, followlinks=True):
+        identity = os.stat(place)
+        if (identity.st_dev, identity.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((identity.st_dev, identity.st_ino))
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        inside = Path(place).relative_to(folder)
+        for name in files:
+            if name[0] != "." and Path(place, name).is_file():
+                yield (inside / name).as_posix()
 
 
 def read_folder(
@@ -64,7 +87,7 @@ def read_folder(
 ) -> MappedArray:
     """The images of a folder, uint8 `(n, height, width, channels)`, in a file of the cache.
 
-    Images are grey if all files are, else RGB. Photographs are turned as their EXIF says.
+    Images are grey if all files are, else RGB. They are turned as their EXIF says.
 
     Args:
         folder: The folder.
@@ -90,7 +113,7 @@ def read_folder(
         ):
             for start in range(0, len(paths), _BLOCK):
                 block = paths[start : start + _BLOCK]
-                images = list(pool.map(lambda path: _decoded(path, shape[1:]), block))
+                images = list(pool.map(lambda path: decoded(path, shape[1:]), block))
                 target[start : start + len(block)] = np.stack(images)
                 bar.update(len(block))
 
@@ -109,9 +132,9 @@ def _shape(paths: Sequence[Path], image_size: int | None) -> tuple[int, int, int
     n_channels, first = 1, None
     with tqdm(paths, desc="Looking at images", unit=" images", delay=2) as bar:
         for path in bar:
-            with _opened(path) as image:
-                n_channels = max(n_channels, _CHANNELS[image.mode])
-                size = image.size if _turned(image) else image.size[::-1]
+            with opened(path) as image:
+                n_channels = max(n_channels, CHANNELS[image.mode])
+                size = upright_size(image)[::-1]
             first = first or size
             if size != first and not image_size:
                 raise DataFileError(
@@ -121,41 +144,3 @@ def _shape(paths: Sequence[Path], image_size: int | None) -> tuple[int, int, int
                 )
     height, width = (image_size, image_size) if image_size else first
     return len(paths), height, width, n_channels
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image file as Pillow opens it, looked at but not decoded; damage is named."""
-    with (
-        damage_named(path, (*_DAMAGE, Image.DecompressionBombError)),
-        Image.open(path) as image,
-    ):
-        if image.mode not in _CHANNELS:
-            raise DataFileError(
-                f"{path} has pixels of Pillow's mode {image.mode!r}; expected 8 bits a channel, "
-                "grey or colour"
-            )
-        if image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1:
-            raise DataFileError(f"{path} holds {image.n_frames} pictures; expected one")
-        yield image
-
-
-def _turned(image: Image.Image) -> bool:
-    """Whether height and width of a photograph change places when it is shown upright."""
-    return image.format in _PHOTOGRAPHS and image.getexif().get(_ORIENTATION, 1) >= 5
-
-
-def _decoded(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """An image as uint8 array of this shape, cut and resized if it has another size."""
-    height, width, n_channels = shape
-    with _opened(path) as image:
-        if image.format in _PHOTOGRAPHS:
-            image = ImageOps.exif_transpose(image)
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            if image.getextrema()[3][0] < 255:
-                raise DataFileError(
-                    f"{path} is transparent in places; put it on a background of your choice"
-                )
-        image = image.convert("L" if n_channels == 1 else "RGB")
-        return np.reshape(fitted(image, height, width), shape)

@@ -65,7 +65,7 @@ def test_without_factors_what_needs_them_says_so(folder):
 
 def test_images_are_decoded_once(folder, monkeypatch):
     first = load(folder)
-    monkeypatch.setattr(folder_room, "_decoded", None)
+    monkeypatch.setattr(folder_room, "decoded", None)
     monkeypatch.setattr(folder_room, "_shape", None)
     np.testing.assert_array_equal(load(folder).images(ALL), first.images(ALL))
 
@@ -175,7 +175,7 @@ def frames(path):
         (
             "d.png",
             lambda path: Image.fromarray(GREY[0].astype(np.uint16)).save(path),
-            "mode 'I;16'; expected 8 bits",
+            "mode 'I;16', 16 bits; expected 8 bits",
         ),
         ("e.tiff", frames, "holds 6 pictures"),
     ],
