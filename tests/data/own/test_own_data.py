@@ -175,7 +175,7 @@ def frames(path):
         (
             "d.png",
             lambda path: Image.fromarray(GREY[0].astype(np.uint16)).save(path),
-            "mode 'I;16', 16 bits; expected 8 bits",
+            "has pixels of more than 8 bits a channel; expected 8",
         ),
         ("e.tiff", frames, "holds 6 pictures"),
     ],
