@@ -1,6 +1,10 @@
 """Images at the boundary: what users hand over, checked for shape, dtype and range."""
 
+from collections.abc import Iterable
+
 import numpy as np
+
+_PIECE = 256  # images looked at together
 
 
 def check_spec(shape, dtype, image_shape: tuple[int, ...]) -> None:
@@ -12,7 +16,7 @@ def check_spec(shape, dtype, image_shape: tuple[int, ...]) -> None:
         image_shape: `(height, width, channels)` expected; None where any size will do.
 
     Raises:
-        ValueError: if the image shape differs or the dtype is neither uint8 nor a float.
+        ValueError: if the image shape differs or the dtype is neither uint8, bool nor a float.
     """
     if len(shape) != len(image_shape) + 1 or any(
         a is not None and b is not None and a != b
@@ -23,25 +27,62 @@ def check_spec(shape, dtype, image_shape: tuple[int, ...]) -> None:
             f"Images must have the shape (n, {expected}). Received: shape {tuple(shape)}"
         )
     name = np.dtype(getattr(dtype, "as_numpy_dtype", dtype)).name
-    if name != "uint8" and not name.startswith(("float", "bfloat")):
+    if name not in ("uint8", "bool") and not name.startswith(("float", "bfloat")):
         raise ValueError(
-            f"Images must be uint8 (0 to 255) or floats in [0, 1]. Received: dtype {name}"
+            f"Images must be uint8 (0 to 255), bool or floats in [0, 1]. Received: dtype {name}"
         )
 
 
 def check_values(images: np.ndarray) -> None:
-    """Refuses floats that are NaN or outside [0, 1].
+    """Refuses floats that are NaN or outside [0, 1], and bytes that hold 0 and 1 only.
 
     Raises:
         ValueError: with the values found.
     """
-    if images.dtype == np.uint8 or images.size == 0:
-        return
-    low, high = float(images.min()), float(images.max())
+    if images.dtype == np.uint8:
+        starts = range(0, len(images), _PIECE)
+        refuse_ones(is_nearly_black(images[k : k + _PIECE] for k in starts))
+    elif images.dtype != bool and images.size:
+        check_range(float(images.min()), float(images.max()))
+
+
+def check_range(low: float, high: float) -> None:
+    """Refuses float images by their least and greatest value, both NaN if there is a NaN.
+
+    Raises:
+        ValueError: with the values found.
+    """
     if not (low >= 0 and high <= 1):  # written so that NaN fails too
         found = "NaN" if np.isnan(low) else f"values from {low:.4g} to {high:.4g}"
         hint = " (uint8 images may stay uint8)" if high > 1 else ""
         raise ValueError(f"Float images must lie in [0, 1]{hint}. Received: {found}")
+
+
+def is_nearly_black(pieces: Iterable[np.ndarray]) -> bool:
+    """Whether the largest byte of all is 1: black and white by another scale than 0 to 255.
+
+    Args:
+        pieces: uint8 arrays; none is asked for after a byte above 1 was found.
+    """
+    largest = 0
+    for piece in pieces:
+        largest = max(largest, int(piece.max(initial=0)))
+        if largest > 1:
+            return False
+    return largest == 1
+
+
+def refuse_ones(nearly_black: bool) -> None:
+    """Refuses bytes that hold 0 and 1 only.
+
+    Raises:
+        ValueError: saying what to do.
+    """
+    if nearly_black:
+        raise ValueError(
+            "uint8 images are on the scale 0 to 255, where these are almost black: save them as "
+            "bool, or multiply them by 255. Received: 0 and 1 only"
+        )
 
 
 def check_images(images, image_shape: tuple[int, ...]) -> np.ndarray:

@@ -33,7 +33,8 @@ def batches(
         source = image_files(source)
 
         def read(files):
-            return np.stack([read_image(file, image_shape) for file in files])
+            images = np.stack([read_image(file, image_shape) for file in files])
+            return check_images(images, image_shape)
     else:
         source = check_images(source, image_shape)
 

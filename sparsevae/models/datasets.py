@@ -9,7 +9,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from sparsevae.data.images import check_spec
+from sparsevae.data.images import check_range as check_image_range
+from sparsevae.data.images import check_spec, refuse_ones
 from sparsevae.models.fields import (
     Contract,
     batch_name,
@@ -141,6 +142,9 @@ def _assert_lengths(fields, number, argument):
 
 
 def _assert_range(field, value, number, argument):
+    if value.dtype == tf.uint8 and field in ("images", "partner"):
+        _assert(tf.reduce_max(value) != 1, "bytes", field, argument, number, 1)
+        return
     if not value.dtype.is_floating and (field != "weight" or value.dtype == tf.bool):
         return  # all values of these dtypes are good
     if value.dtype == tf.float32 and field in ("images", "partner"):
@@ -184,8 +188,11 @@ def refuse_assertion(text: str, image_shape: tuple[int | None, ...]) -> None:
     check, field, argument, number, values = found.groups()
     values = [float(value) for value in re.findall(r"[^\s\[\]]+", values)]
     with prefixed(place_of(field, batch_name(int(number), argument))):
-        if check == "range":
-            check_range(field, *values)
+        if check == "bytes":
+            refuse_ones(True)
+        elif check == "range":
+            of_images = field in ("images", "partner")
+            check_image_range(*values) if of_images else check_range(field, *values)
         elif check == "length":
             n_images, n = map(int, values)
             check_lengths({"images": n_images, field: n})

@@ -191,14 +191,11 @@ def check_field_spec(field: str, shape: tuple, dtype: object, image_shape: tuple
 
 
 def check_range(field: str, low: float, high: float) -> None:
-    """Refuses a field by its least and greatest value; NaN in the field makes both NaN.
+    """Refuses labels or weights by their least and greatest value, both NaN if there is a NaN.
 
     Raises:
         ValueError: with the values found.
     """
-    if field in ("images", "partner"):
-        check_values(np.array([low, high]))
-        return
     least = 0 if field == "weight" else -np.inf
     if not (low >= least and low > -np.inf and high < np.inf):  # written so that NaN fails too
         found = "NaN" if np.isnan(low) else f"values from {low:.4g} to {high:.4g}"
@@ -278,7 +275,9 @@ def check_array(field: str, array: np.ndarray, image_shape: tuple, place: str) -
     """
     with prefixed(place):
         check_field_spec(field, array.shape, array.dtype, image_shape)
-        if array.dtype != np.uint8 and array.size:
+        if field in ("images", "partner"):
+            check_values(array)
+        elif array.size:
             check_range(field, float(array.min()), float(array.max()))
 
 

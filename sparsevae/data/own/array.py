@@ -42,19 +42,12 @@ def read_array(path: Path, image_size: int | None = None, *, verify: bool = Fals
         verify: Whether a copy made before is compared with its checksum.
 
     Raises:
-        DataFileError: if the file is damaged, has no array of images or several, floats outside
-            [0, 1], or bytes that are 0 and 1 only.
+        DataFileError: if the file is damaged, has no array of images or several, or floats
+            outside [0, 1].
         CacheError: if a copy is needed and the disk is full.
     """
     read = _read_npy if path.suffix == ".npy" else _read_npz
-    rows = read(path, image_size, verify)
-    sample = rows[np.linspace(0, len(rows) - 1, 64).astype(np.int64)]
-    if sample.max() == 1:
-        raise DataFileError(
-            f"{path}: the images hold 0 and 1 only, almost black on the scale 0 ... 255; save them "
-            "as bool, or multiplied by 255"
-        )
-    return rows
+    return read(path, image_size, verify)
 
 
 def as_bytes(place: str, images: np.ndarray) -> np.ndarray:

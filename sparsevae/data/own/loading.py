@@ -1,5 +1,6 @@
 """Anybody's own images: a folder, an array, or what TensorFlow Datasets prepared."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +9,17 @@ import numpy as np
 
 from sparsevae.checks import check_integer
 from sparsevae.data.array import PlainArray, Rows
+from sparsevae.data.files import DataFileError
 from sparsevae.data.image_data import ImageData
+from sparsevae.data.images import is_nearly_black, refuse_ones
 from sparsevae.data.own.array import as_bytes, is_images, read_array, with_channels
 from sparsevae.data.own.table import Table, with_factors
+from sparsevae.data.storage.fitting import fitted_arrays
 
 TFDS = "tfds:"
 
 _ARRAYS = (".npy", ".npz")
+_SAMPLE = 64  # images
 
 
 def is_own(name: str | os.PathLike) -> bool:
@@ -98,7 +103,13 @@ def load_own(
     return _named(path.stem, "file", rows, factors)
 
 
-def from_array(images: np.ndarray, factors: Table | None = None, name: str = "array") -> ImageData:
+def from_array(
+    images: np.ndarray,
+    factors: Table | None = None,
+    name: str = "array",
+    *,
+    image_size: int | None = None,
+) -> ImageData:
     """Images held in memory as a set; the same kinds of set and errors as for a file.
 
     Args:
@@ -106,6 +117,7 @@ def from_array(images: np.ndarray, factors: Table | None = None, name: str = "ar
             [0, 1]. uint8 is kept as it is, not copied.
         factors: As for `load_own`.
         name: Name of the set, whose source is "array".
+        image_size: As for `load_own`.
     """
     images = np.asarray(images)
     if not is_images(images.shape, images.dtype):
@@ -114,6 +126,8 @@ def from_array(images: np.ndarray, factors: Table | None = None, name: str = "ar
             f"floats in [0, 1]. Received: dtype {images.dtype}, shape {images.shape}"
         )
     rows = as_bytes("`images`", images).reshape(with_channels(images.shape))
+    if image_size is not None:
+        rows = fitted_arrays(rows, check_integer("image_size", image_size, minimum=1))
     return _named(name, "array", rows, factors)
 
 
@@ -124,6 +138,18 @@ def _named(
     factors: Table | None,
     file_names: Sequence[str] | None = None,
 ) -> ImageData:
+    _check_scale(name, rows)
     if factors is None:
         return PlainArray(name, source, rows)
     return with_factors(name, source, rows, factors, file_names)
+
+
+def _check_scale(name, rows):
+    """Refuses a set whose bytes are 0 and 1 only; of others few rows are read."""
+    n = rows.shape[0]
+    some = np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.int64)
+    blocks = (np.arange(k, min(k + _SAMPLE, n)) for k in range(0, n, _SAMPLE))
+    try:
+        refuse_ones(is_nearly_black(rows[numbers] for numbers in itertools.chain([some], blocks)))
+    except ValueError as error:
+        raise DataFileError(f"{name}: {error}") from None

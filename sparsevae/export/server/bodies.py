@@ -95,7 +95,7 @@ def read_images(body: bytes, image_shape: tuple[int, int, int]) -> np.ndarray:
             f"A raw body must be n x {height} x {width} x {channels} bytes, a multiple of "
             f"{n_pixels}; an npy body must begin as one. Received: {len(body)} bytes"
         )
-    return np.frombuffer(body, np.uint8).reshape(-1, *image_shape)
+    return check_images(np.frombuffer(body, np.uint8).reshape(-1, *image_shape), image_shape)
 
 
 def _read_npy(body):

@@ -141,7 +141,8 @@ def _numbers(values, name, contract):
 
 
 def _read_png(values, image_shape):
-    return np.stack([_read_one_png(k, value, image_shape) for k, value in enumerate(values)])
+    images = np.stack([_read_one_png(k, value, image_shape) for k, value in enumerate(values)])
+    return check_images(images, image_shape)
 
 
 def _read_one_png(k, value, image_shape):

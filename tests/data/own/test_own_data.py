@@ -278,7 +278,7 @@ def test_arrays_take_an_image_size(tmp_path, images):
         (np.array({}, dtype=object), "object"),
         (GREY.astype(np.float32), r"images 0 to 5: values from 0 to 249; floats must lie in"),
         (np.where(GREY > 9, np.nan, 0.5), r"nan; floats must lie in \[0, 1\]"),
-        (GREY // 128, "hold 0 and 1 only"),
+        (GREY // 128, "Received: 0 and 1 only"),
     ],
 )
 def test_arrays_that_are_no_images_are_named(tmp_path, array, match):
