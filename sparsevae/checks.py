@@ -37,13 +37,14 @@ def check_integer(argument: str, value: Any, minimum: int, maximum: int | None =
         TypeError: if `value` is not an integer.
         ValueError: if it is out of range.
     """
+    span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    refusal = f"`{argument}` must be an integer {span}. Received: {argument}={value!r}"
+    if type(value).__name__ in ("bool", "bool_"):
+        raise TypeError(refusal)
     try:
         integer = operator.index(value)
     except TypeError:
-        integer = None
-    if integer is None or type(value).__name__ in ("bool", "bool_"):
-        raise TypeError(f"`{argument}` must be an integer. Received: {argument}={value!r}")
+        raise TypeError(refusal) from None
     if integer < minimum or (maximum is not None and integer > maximum):
-        span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise ValueError(f"`{argument}` must be an integer {span}. Received: {argument}={value!r}")
+        raise ValueError(refusal)
     return integer

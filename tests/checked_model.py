@@ -115,7 +115,6 @@ BAD = {
     "no images": (X[:0], "At least one image.*0 images"),
     "int64": (BYTES.astype("int64"), "uint8.*int64"),
     "int8": (np.zeros((4, *SHAPE), np.int8), "uint8.*int8"),
-    "bool": (X > 0.5, "uint8.*bool"),
     "complex": (X + 0j, "uint8.*complex"),
     "list of integers": (BYTES.tolist(), "uint8.*int64"),
     "0 to 255": (X * 255, r"\[0, 1\].*uint8.*values from"),

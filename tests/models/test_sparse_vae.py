@@ -216,7 +216,6 @@ BAD = {
     "channels": (np.zeros((2, 8, 8, 3), np.uint8), r"\(2, 8, 8, 3\)"),
     "one image": (np.zeros((8, 8, 1), np.uint8), r"\(n, 8, 8, 1\).*\(8, 8, 1\)"),
     "int32": (np.zeros((2, 8, 8, 1), np.int32), "uint8.*int32"),
-    "bool": (np.zeros((2, 8, 8, 1), bool), "uint8.*bool"),
     "strings": (np.full((2, 8, 8, 1), "a"), "uint8.*(str|object)"),
     "0 to 255": (np.full((2, 8, 8, 1), 255.0), r"\[0, 1\].*uint8.*255"),
     "negative": (np.full((2, 8, 8, 1), -0.1), r"\[0, 1\].*-0\.1"),

@@ -100,7 +100,8 @@ def test_workers_are_as_many_as_cores_at_most():
     cores = pick_cores(None)
     assert len(cores) >= 1 and pick_cores(1) == cores[:1]
     for workers in (0, len(cores) + 1, 1.5):
-        with pytest.raises(ValueError, match=f"`workers` must be between 1 and {len(cores)}"):
+        match = f"`workers` must be an integer from 1 to {len(cores)}"
+        with pytest.raises((ValueError, TypeError), match=match):
             pick_cores(workers)
 
 

@@ -22,7 +22,7 @@ from sparsevae.study.searches.space import EPOCHS, SparsityHyperModel, run_setti
         ({"strengths": (2.0, 1.0)}, "`strengths` must be two numbers"),
         ({"learning_rates": (1e-3, float("nan"))}, "`learning_rates`"),
         ({"gate_learning_rates": (0.0, 1.0)}, "`gate_learning_rates`"),
-        ({"n_trials": 0}, "`n_trials` must be a whole number of at least 1"),
+        ({"n_trials": 0}, "`n_trials` must be a integer of at least 1"),
         ({"n_best": 1.5}, "`n_best`"),
     ],
     ids=str,
