@@ -53,7 +53,8 @@ def check_range(low: float, high: float) -> None:
         ValueError: with the values found.
     """
     if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        found = "NaN" if np.isnan(low) else f"values from {low:.4g} to {high:.4g}"
+        digits = 9 if round(low, 4) >= 0 and round(high, 4) <= 1 else 4  # as many as tell
+        found = "NaN" if np.isnan(low) else f"values from {low:.{digits}g} to {high:.{digits}g}"
         hint = " (uint8 images may stay uint8)" if high > 1 else ""
         raise ValueError(f"Float images must lie in [0, 1]{hint}. Received: {found}")
 

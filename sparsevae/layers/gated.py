@@ -98,6 +98,12 @@ class GatedLayer:
         self._raw_kernel.assign(ops.multiply(self._raw_kernel, scale))
         self.gate.begun.assign(ops.maximum(self.gate.begun, ops.cast(begins, "float32")))
 
+    def release(self) -> None:
+        """Lets the gate learn, as without a control; see `begin`."""
+        if self.waits:
+            self.begin(True)
+        self.gate.learning.assign(1.0)
+
     @property
     def _scale_of_begin(self):
         return self.gate.initial_mask / self.gate.initial_test_mask

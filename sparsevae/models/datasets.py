@@ -50,6 +50,8 @@ def checked_dataset(
         TypeError: if an element is not a dense tensor.
     """
     where = f"`{argument}`"
+    if int(dataset.cardinality()) == 0:
+        raise ValueError(f"{where} must have at least one batch. Received: an empty data set")
     check_dataset_spec(dataset.element_spec, contract, where)
 
     @tf.autograph.experimental.do_not_convert

@@ -1,5 +1,6 @@
 """Keras's entry points for models of images, each with the same check of what it is given."""
 
+from sparsevae.checks import check_integer
 from sparsevae.models.fields import Contract
 from sparsevae.models.inputs import (
     batch_of,
@@ -56,6 +57,8 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
+        if batch_size is not None:
+            batch_size = check_integer("batch_size", batch_size, minimum=1)
         contract = self._contract(self.needs)
         x = checked_source(x, y, sample_weight, class_weight, contract=contract)
         if validation_data is not None:
@@ -94,6 +97,8 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
+        if batch_size is not None:
+            batch_size = check_integer("batch_size", batch_size, minimum=1)
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
             contract = self._contract(self.needs)
             x, y, sample_weight = checked_source(x, y, sample_weight, contract=contract), None, None
@@ -116,6 +121,8 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
+        if batch_size is not None:
+            batch_size = check_integer("batch_size", batch_size, minimum=1)
         x = checked_source(x, contract=self._contract())
         with one_line_errors(self.image_shape):
             return super().predict(

@@ -20,6 +20,8 @@ def grouped(
     Returns:
         `GroupedOptimizer`, inside a `LossScaleOptimizer` if there was one.
     """
+    if optimizer is None:
+        raise ValueError("`optimizer` must be a Keras optimizer or its name. Received: None")
     optimizer = keras.optimizers.get(optimizer)
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         if isinstance(optimizer.inner_optimizer, GroupedOptimizer):
@@ -31,6 +33,9 @@ def grouped(
             name=optimizer.name,
         )
     if isinstance(optimizer, GroupedOptimizer):
+        if OBJECTIVE in optimizer.groups and of_objective is not None:
+            # The objective holds it, so that its learning rate can be changed there.
+            optimizer.groups[OBJECTIVE] = Group(OBJECTIVE, optimizer=of_objective)
         return optimizer
     groups = [Group(GATES)]
     if of_objective is not None:

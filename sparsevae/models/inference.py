@@ -43,6 +43,7 @@ class Inference:
         """Posterior means, float32 array `(n, latent_dim)`; x as for `encode`, or no images."""
         batch_size = check_integer("batch_size", batch_size, minimum=1)
         x = check_input(x, self.image_shape, minimum=0)
+        x = x if isinstance(x, np.ndarray) else tf.convert_to_tensor(x)  # variables have no length
         parts = [self._codes(x[k : k + batch_size]) for k in range(0, len(x), batch_size)]
         return np.concatenate(parts) if parts else np.zeros((0, self.latent_dim), np.float32)
 

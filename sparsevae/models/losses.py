@@ -119,9 +119,9 @@ def losses_of(vae: keras.Model, batch: Batch, stream: int) -> Losses:
     seed = fold_in(vae.seed, stream, tf.convert_to_tensor(number))
     context = context_of(vae, batch, seed, training)
     terms = context.terms
-    named = vae.objective.losses(context)
+    named = _scalars(vae.objective, vae.objective.losses(context), "losses")
     with tf.GradientTape() as own_tape:
-        own = vae.objective.own_losses(context)
+        own = _scalars(vae.objective, vae.objective.own_losses(context), "own_losses")
         total_of_own = tf.add_n(list(own.values())) if own else None
     _check_names(vae.objective, [*named, *own])
     price = tf.zeros(())
@@ -136,6 +136,24 @@ def losses_of(vae: keras.Model, batch: Batch, stream: int) -> Losses:
         own=total_of_own,
         own_tape=own_tape,
     )
+
+
+def _scalars(objective, losses, method):
+    """The losses as float32 scalars, whatever the policy of the layers that they come from."""
+    kind = type(objective).__name__
+    if not isinstance(losses, dict):
+        raise TypeError(
+            f"`{method}` of {kind} must give a dict from names to scalars. "
+            f"Received: a {type(losses).__name__}"
+        )
+    scalars = {name: tf.cast(loss, tf.float32) for name, loss in losses.items()}
+    for name, loss in scalars.items():
+        if loss.shape.rank != 0:
+            raise ValueError(
+                f"`{method}` of {kind} must give scalars; `context.mean` makes one of a value for "
+                f"each image. Received: {name} of shape {tuple(loss.shape)}"
+            )
+    return scalars
 
 
 def _check_names(objective, names):

@@ -59,6 +59,9 @@ def ready_control(vae: keras.Model, control: Any) -> Control | None:
         ValueError: if it belongs to another model.
     """
     if control is None:
+        if getattr(vae, "control", None) is not None:  # gates are left alone from here on
+            for layer in vae.gated_layers:
+                layer.release()
         return None
     check_control(control)
     layers = vae.gated_layers

@@ -1,13 +1,13 @@
 """Steps are traced anew when what they were traced with has changed."""
 
-from sparsevae.models.grouping import inner
+from sparsevae.models.grouping import OBJECTIVE, inner
 
 
 class Retracing:
     """For models with an `objective` and a `control` that may be replaced, or changed, any time.
 
     To be inherited before `keras.Model`. A setting of a part takes effect by itself; whatever
-    else of it changes, and what is frozen, by tracing the steps anew.
+    else of it changes by tracing the steps anew, and what is frozen in the next epoch.
     """
 
     _traced_parts = _traced_weights = None
@@ -37,17 +37,27 @@ class Retracing:
 
     def _known_weights(self):
         """Trainable weights by identity; all of them the optimizer knows."""
-        weights = self.trainable_variables
-        if self.compiled and self.optimizer.built:
-            known = {id(variable) for variable in inner(self.optimizer)._trainable_variables}
-            new = [variable.path for variable in weights if id(variable) not in known]
-            if new:
+        if new := self.unknown_weights():
+            raise ValueError(
+                "The optimizer must know all trainable weights: call `compile` again after a "
+                f"part with weights is replaced, or weights are unfrozen. New: {new[0]}"
+                f"{f' and {len(new) - 1} more' if len(new) > 1 else ''}"
+            )
+        if self.compiled and self.objective.trainable_variables:
+            group = inner(self.optimizer).groups.get(OBJECTIVE)
+            if (group and group.optimizer) is not self.objective.optimizer:
                 raise ValueError(
-                    "The optimizer must know all trainable weights: call `compile` again after a "
-                    f"part with weights is replaced, or weights are unfrozen. New: {new[0]}"
-                    f"{f' and {len(new) - 1} more' if len(new) > 1 else ''}"
+                    "`optimizer` of the objective was replaced: call `compile` again. Its "
+                    "learning rate may be changed without"
                 )
-        return [id(variable) for variable in weights]
+        return [id(variable) for variable in self.trainable_variables]
+
+    def unknown_weights(self) -> list[str]:
+        """Paths of trainable weights that the optimizer was not built for."""
+        if not (self.compiled and self.optimizer.built):
+            return []
+        known = {id(variable) for variable in inner(self.optimizer)._trainable_variables}
+        return [v.path for v in self.trainable_variables if id(v) not in known]
 
     def make_train_function(self, force: bool = False) -> None:
         self.refresh()

@@ -1,7 +1,5 @@
 """The variational autoencoder that everything here trains."""
 
-import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,7 +9,7 @@ import tensorflow_probability as tfp
 from sparsevae import gates, objectives
 from sparsevae.checks import check_integer
 from sparsevae.layers import GatedLayer
-from sparsevae.models.arguments import check_compile
+from sparsevae.models.arguments import check_compile, check_seed
 from sparsevae.models.entry_points import CheckedInputs
 from sparsevae.models.grouping import GATES, grouped, inner
 from sparsevae.models.inference import Inference
@@ -20,6 +18,7 @@ from sparsevae.models.losses import TEST, TRAIN, Losses, losses_of
 from sparsevae.models.networks import check_networks
 from sparsevae.models.parts import PARTS, ready_control, ready_objective
 from sparsevae.models.retracing import Retracing
+from sparsevae.models.saving import WholeFiles
 from sparsevae.models.tracking import (
     ELBO_NAMES,
     ActiveLatents,
@@ -36,7 +35,7 @@ _SERIALIZED = ("encoder", "decoder", "objective", "likelihood", "control")
 
 
 @keras.saving.register_keras_serializable("sparsevae")
-class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
+class SparseVAE(Inference, CheckedInputs, Retracing, WholeFiles, keras.Model):
     """Variational autoencoder whose layers may hold gates.
 
     `fit` takes images (arrays, or a `tf.data.Dataset` of batches): uint8, or floats in [0, 1].
@@ -62,7 +61,7 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         active_threshold: Float in nats; a latent is active if its KL is above, on average over
             the epoch so far.
         n_data: Size of the data set, for objectives that need it.
-        seed: Integer.
+        seed: Integer that fits int32.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         self.prior = objectives.standard_prior(self.latent_dim)
         self.active_threshold = active_threshold
         self.n_data = None if n_data is None else check_integer("n_data", n_data, minimum=1)
-        self.seed = seed
+        self.seed = check_seed(seed)
         self._loss = keras.metrics.Mean("loss")  # by itself: Keras's lists begin with it
         self._active = ActiveLatents(self.latent_dim, active_threshold, name="active_latents")
         count = {"shape": (), "dtype": "int32", "initializer": "zeros", "trainable": False}
@@ -97,7 +96,6 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         self.objective = objectives.BetaVAE(1.0) if objective is None else objective
         self.control = control
         self.built = True
-        self._build_shapes_dict = {"input_shape": (None, *self.image_shape)}  # for `export`
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in PARTS:
@@ -139,15 +137,20 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         control keep their state. Variables frozen later stay as they are.
 
         Raises:
-            ValueError: for a loss, loss weights or metrics.
+            ValueError: for a loss, loss weights or metrics, or an optimizer that has trained
+                something else.
         """
         check_compile(loss, loss_weights, metrics, weighted_metrics)
+        if self.compiled and optimizer is inner(self.optimizer).base:
+            optimizer = self.optimizer  # the same once more: gates keep their moments too
+        self.objective.mark_weights()
         super().compile(grouped(optimizer, self.objective.optimizer), **kwargs)
         self.optimizer.build(self.trainable_variables)
-
-    def compile_from_config(self, config: dict) -> None:
-        """Compiles a loaded model as it was; its file restores the optimizer after that."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        if unknown := self.unknown_weights():
+            raise ValueError(
+                "`optimizer` was built for other weights: give a new one. "
+                f"Received: one that does not know {unknown[0]}"
+            )
 
     def fit(
         self,
@@ -190,9 +193,11 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         return self._track(losses_of(self, batch_of(data, self.uses), TEST))
 
     def _begin_step(self):
+        learning = 1.0
         if self.control is not None:
             self.control.begin_step(self.gated_layers)
             learning = self.control.learning(tf.convert_to_tensor(self.control.n_steps))
+        if GATES in inner(self.optimizer).groups:
             inner(self.optimizer).set_active(GATES, learning)
 
     def _end_step(self, updated):
@@ -203,7 +208,8 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
 
     def _track(self, losses: Losses):
         n = tf.shape(losses.terms.log_likelihood)[0]
-        self._loss.update_state(losses.total, sample_weight=tf.cast(n, tf.float32))
+        total = tf.math.multiply_no_nan(losses.total, tf.cast(n > 0, tf.float32))
+        self._loss.update_state(total, sample_weight=tf.cast(n, tf.float32))
         self._means.update_state(losses.values(), n)
         self._active.update_state(losses.terms.kl_per_latent)
         return self.get_metrics_result()
@@ -221,17 +227,6 @@ class SparseVAE(Inference, CheckedInputs, Retracing, keras.Model):
         return {name: float(value) for name, value in self._gate_logs_function().items()}
 
     # Saving
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """As Keras; a file of before the model counted leaves the counts at 0, and says so."""
-        if store.keys():
-            super().load_own_variables(store)
-            return
-        warnings.warn(
-            "This file is of an earlier version of sparsevae: weights and gates are restored, the "
-            "number of steps is not, so that training on begins the control's phases anew",
-            stacklevel=2,
-        )
 
     def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object

@@ -36,7 +36,8 @@ class Means(keras.metrics.Metric):
         """Adds the values of a batch of `n`, by name: one for each observation, or scalars."""
         n = tf.cast(n, tf.float32)
         means = [tf.reduce_mean(tf.cast(values[name], tf.float32)) for name in self.names]
-        self.total.assign_add(n * tf.stack(means))
+        # A replica may get none of the images of a last batch, and a mean over none is NaN.
+        self.total.assign_add(tf.math.multiply_no_nan(tf.stack(means), n))
         self.count.assign_add(n)
 
     def result(self) -> dict[str, tf.Tensor]:

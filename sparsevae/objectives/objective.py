@@ -13,8 +13,10 @@ import tensorflow_probability as tfp
 from sparsevae.objectives.batch import Batch
 from sparsevae.objectives.elbo import Terms
 from sparsevae.training import Part, assign_group
+from sparsevae.training.groups import check_own_optimizer
 
 GROUP = "objective"  # of the optimizer
+USED = ("partner", "labels", "weight")  # fields of a `Batch` that an objective may use
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,9 @@ class Objective(Part, abc.ABC):
         loss_names: Names of what `losses` and `own_losses` give; each is logged.
         uses: Fields of `Batch` beside images that are consumed; others are refused.
         needs: Those of `uses` that training cannot do without.
-        optimizer: Keras optimizer of the objective's own weights; None for the model's.
+        optimizer: Keras optimizer of the objective's own weights, with its own learning rate
+            (which may be changed), clipping and weight decay; None for the model's. Another one
+            takes effect when the model is compiled.
     """
 
     loss_names: tuple[str, ...] = ()
@@ -89,7 +93,8 @@ class Objective(Part, abc.ABC):
     def mark_weights(self) -> None:
         """Gives the objective's own weights to their group of the optimizer, if they have one."""
         if self.optimizer is not None:
-            assign_group(self.trainable_variables, GROUP)
+            check_own_optimizer(self.optimizer)
+        assign_group(self.trainable_variables, None if self.optimizer is None else GROUP)
 
 
 def check_objective(objective: Any, reserved: frozenset[str]) -> None:
@@ -117,6 +122,14 @@ def check_objective(objective: Any, reserved: frozenset[str]) -> None:
             f"`loss_names` of {kind} must be a tuple of distinct names of its losses, none of them "
             f"a name that the model logs ({', '.join(sorted(reserved))}). Received: {names!r}"
         )
+    for field in ("uses", "needs"):
+        found = getattr(objective, field)
+        allowed = USED if field == "uses" else objective.uses
+        if isinstance(found, str) or not set(found) <= set(allowed):
+            raise ValueError(
+                f"`{field}` of {kind} must be a set of some of {', '.join(sorted(allowed))}. "
+                f"Received: {found!r}"
+            )
     try:
         config = objective.get_config()
         json.dumps(keras.saving.serialize_keras_object(objective))
@@ -127,9 +140,9 @@ def check_objective(objective: Any, reserved: frozenset[str]) -> None:
             f"`objective` must be one that can be saved, with a get_config that gives the "
             f"arguments of an equal one. Received: {kind} ({type(error).__name__}: {reason})"
         ) from None
-    arguments = inspect.signature(type(objective).__init__).parameters.values()
+    arguments = list(inspect.signature(type(objective).__init__).parameters.values())[1:]
     named = {p.name for p in arguments if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-    if lost := sorted(named - {"self"} - config.keys()):
+    if lost := sorted(named - config.keys()):
         raise ValueError(
             f"`objective` must be one that can be saved: get_config of {kind} must give all "
             f"arguments. Received: a config without {', '.join(lost)}"

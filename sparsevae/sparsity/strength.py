@@ -1,5 +1,6 @@
 """Control of sparsity by a price."""
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,12 +47,13 @@ class Strength(Control):
     ):
         super().__init__(**kwargs)
         self.strength = strength
-        if len(ramp) != 2 or not 0 <= ramp[0] <= ramp[1] < float("inf"):
+        pair = isinstance(ramp, (tuple, list)) and len(ramp) == 2 and all(map(_is_number, ramp))
+        if not pair or not 0 <= ramp[0] <= ramp[1] < float("inf"):
             raise ValueError(
                 "`ramp` must be two steps (first, last), 0 <= first <= last. "
                 f"Received: ramp={ramp!r}"
             )
-        if freeze is not None and not freeze >= ramp[1]:
+        if freeze is not None and not (_is_number(freeze) and freeze >= ramp[1]):
             raise ValueError(
                 "`freeze` must be None or a step not before the end of the ramp. "
                 f"Received: freeze={freeze!r}, ramp={ramp!r}"
@@ -119,3 +121,7 @@ class Strength(Control):
             "freeze": self.freeze,
             "weighting": self.weighting,
         }
+
+
+def _is_number(step):
+    return isinstance(step, numbers.Real) and not isinstance(step, bool)

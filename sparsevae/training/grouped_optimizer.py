@@ -1,6 +1,5 @@
 """One optimizer for all variables, with groups that keep their own state and time."""
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +8,9 @@ import keras
 from keras import ops
 
 from sparsevae.checks import check_choice
-from sparsevae.training.fusion import compiled, when_on_replicas
-from sparsevae.training.groups import Group, group_of
+from sparsevae.training.fusion import when_on_replicas
+from sparsevae.training.groups import Group, assign_group, group_of
+from sparsevae.training.updates import WhileActive, check_config, update_by, without_shared_state
 
 _SHARED = (  # done once for all groups, by the settings of the optimizer that the user gave
     "weight_decay",
@@ -58,6 +58,11 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
                 "`base` must be an optimizer that wraps no other; put LossScaleOptimizer around "
                 f"GroupedOptimizer. Received: base={type(base).__name__}"
             )
+        if not isinstance(base, keras.optimizers.Optimizer):
+            raise TypeError(f"`base` must be a Keras optimizer or its name. Received: {base!r}")
+        if wrong := [group for group in groups if not isinstance(group, Group)]:
+            raise TypeError(f"`groups` must be a list of Group. Received: {wrong[0]!r}")
+        check_config(base)
         names = [group.name for group in groups]
         if len(set(names)) < len(names):
             raise ValueError(f"`groups` must have distinct names. Received: {', '.join(names)}")
@@ -69,6 +74,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         self.groups = {group.name: group for group in groups}
         self._rules = {group.name: self._rule(group) for group in groups}
         self._constraints = {}
+        self._marked: dict[str, str] = {}  # group by the path of a variable
         self._active = {
             name: self.add_variable(
                 (), "ones", aggregation="only_first_replica", name=f"{name}_active"
@@ -91,8 +97,14 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
     def variables(self) -> list[keras.Variable]:
         """All state, one list: of this object, of the base, of each group."""
         rules = [variable for rule in self._all_rules() for variable in rule.variables]
-        found = {id(v): v for v in [*self._variables, *rules]}
+        found = {id(v): v for v in [*self._variables, *rules, *self._own_rates()]}
         return [variable for key, variable in found.items() if key not in self._unused]
+
+    def _own_rates(self):
+        """Learning rates of groups' own optimizers, where users may change them."""
+        own = [group.optimizer for group in getattr(self, "groups", {}).values()]
+        rates = [optimizer._learning_rate for optimizer in own if optimizer is not None]
+        return [rate for rate in rates if isinstance(rate, keras.Variable)]
 
     def _all_rules(self):
         return [self.base, *self._rules.values()] if hasattr(self, "_rules") else []
@@ -126,13 +138,35 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         if self.built:
             return
         for variable in variables:
+            if group_of(variable) is None and variable.path in self._marked:
+                assign_group([variable], self._marked[variable.path])  # as when it was saved
             if group_of(variable) is not None:
-                check_choice("optimizer_group", group_of(variable), self.groups)
+                self._check_group(variable)
+        self._check_base(variables)
         super().build(variables)
-        with _without_shared_state(self.base):
+        self._marked = {v.path: group_of(v) for v in variables if group_of(v) is not None}
+        with without_shared_state(self.base):
             self.base.build(self._members(None, variables))
         for name, rule in self._rules.items():
             rule.build(self._members(name, variables))
+
+    def _check_group(self, variable):
+        if group_of(variable) not in self.groups:
+            known = f"has {', '.join(map(repr, self.groups))}" if self.groups else "has no groups"
+            raise ValueError(
+                f"{variable.path} is of the group {group_of(variable)!r}, and this optimizer "
+                f"{known}: give it `groups=[Group({group_of(variable)!r})]`"
+            )
+
+    def _check_base(self, variables):
+        """Refuses an optimizer that has trained something else."""
+        if self.base.built:
+            known = {id(variable) for variable in self.base._trainable_variables}
+            if known != {id(variable) for variable in self._members(None, variables)}:
+                raise ValueError(
+                    f"The optimizer {self.base.name!r} has trained other variables: make a new "
+                    f"one, {type(self.base).__name__}.from_config(old.get_config())"
+                )
 
     @staticmethod
     def _members(name, variables):
@@ -153,13 +187,12 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         grouped = [
             variable
             for variable in variables
-            if group_of(variable)
-            and not isinstance(variable.constraint, (type(None), _WhileActive))
+            if group_of(variable) and not isinstance(variable.constraint, (type(None), WhileActive))
         ]
         self._constraints |= {id(variable): variable.constraint for variable in grouped}
         try:
             for variable in grouped:
-                late = _WhileActive(variable.constraint, self._active[group_of(variable)])
+                late = WhileActive(variable.constraint, self._active[group_of(variable)])
                 variable.constraint = None if self._constrains_in_update else late
             super().apply(grads, trainable_variables)
         finally:
@@ -185,14 +218,18 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         for name, pairs in of_group.items():
             grads, variables = (list(column) for column in zip(*pairs, strict=True))
             if name is None:
-                _update(self.base, grads, variables, learning_rate)
+                update_by(self.base, grads, variables, learning_rate)
             else:
                 self._update_group(name, grads, variables, learning_rate)
 
     def _update_group(self, name, grads, variables, learning_rate):
         rule, group = self._rules[name], self.groups[name]
-        rate = learning_rate if group.optimizer is None else rule.learning_rate
-        rate = ops.multiply(rate, group.learning_rate_factor)
+        own = group.optimizer
+        if own is not None:
+            if isinstance(own._learning_rate, keras.Variable):  # it may be changed at any time
+                rule._learning_rate.assign(ops.convert_to_tensor(own._learning_rate))
+            learning_rate = rule.learning_rate
+        rate = ops.multiply(learning_rate, group.learning_rate_factor)
 
         early = self._constrains_in_update
         constraints = [(v, early and self._constraints.get(id(v))) for v in variables]
@@ -204,9 +241,12 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             rule._iterations.assign_add(1)
 
         def update(grads):
+            if own is not None:
+                grads = rule._clip_gradients(grads)
+                rule._apply_weight_decay(variables)
             if group.decay:
                 self.base._apply_weight_decay(variables)
-            _update(rule, grads, variables, rate, after)
+            update_by(rule, grads, variables, rate, after)
 
         active = ops.greater(self._active[name], 0.5)
         if keras.backend.backend() == "tensorflow":
@@ -254,7 +294,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             {**dataclasses.asdict(group), "optimizer": serialize(group.optimizer)}
             for group in self.groups.values()
         ]
-        return {"name": self.name, "base": serialize(self.base), "groups": groups}
+        config = {"name": self.name, "base": serialize(self.base), "groups": groups}
+        return {**config, "marked": self._marked}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "GroupedOptimizer":
@@ -264,44 +305,6 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         groups = [
             Group(**{**group, "optimizer": made(group["optimizer"])}) for group in config["groups"]
         ]
-        return cls(made(config["base"]), groups, config["name"])
-
-
-@dataclasses.dataclass(frozen=True)
-class _WhileActive:
-    """A constraint that leaves the variables of an inactive group as they are."""
-
-    constraint: Any
-    active: keras.Variable
-
-    def __call__(self, variable):
-        active, before = ops.greater(self.active, 0.5), ops.convert_to_tensor(variable)
-        return ops.where(active, self.constraint(before), before)
-
-
-def _update(rule, grads, variables, learning_rate, after=lambda: None):
-    """One update by a stock optimizer, fused where it is known how it is made."""
-
-    def update():
-        rule._backend_update_step(grads, variables, learning_rate)
-        after()
-
-    dense = all(hasattr(grad, "shape") and not hasattr(grad, "indices") for grad in grads)
-    if dense and type(rule).__module__.startswith("keras."):
-        compiled(update)
-    else:
-        update()
-
-
-@contextlib.contextmanager
-def _without_shared_state(optimizer):
-    """While it is built: no averages and accumulators, which the grouped optimizer keeps."""
-    settings = {"use_ema": False, "gradient_accumulation_steps": None}
-    kept = {name: getattr(optimizer, name) for name in settings}
-    try:
-        for name, value in settings.items():
-            setattr(optimizer, name, value)
-        yield
-    finally:
-        for name, value in kept.items():
-            setattr(optimizer, name, value)
+        optimizer = cls(made(config["base"]), groups, config["name"])
+        optimizer._marked = config.get("marked", {})
+        return optimizer

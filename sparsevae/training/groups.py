@@ -8,8 +8,22 @@ import keras
 _MARK = "optimizer_group"  # attribute of a variable
 
 
-def assign_group(variables: Iterable[keras.Variable], name: str) -> None:
-    """Says which group of a `GroupedOptimizer` trains these variables."""
+def assign_group(variables: Iterable[keras.Variable], name: str | None) -> None:
+    """Says which group of a `GroupedOptimizer` trains these variables; None for none.
+
+    To be called before the optimizer is built. A copy of the model (`clone_model`) has variables
+    of its own: mark those. A model that is loaded with its optimizer has the groups it had.
+
+    Raises:
+        TypeError: for layers, or a single variable, or a name that is no string.
+    """
+    variables = [variables] if isinstance(variables, keras.Variable) else list(variables)
+    wrong = [v for v in variables if not isinstance(v, keras.Variable)]
+    if wrong or not isinstance(name, (str, type(None))):
+        raise TypeError(
+            "`assign_group` takes variables, such as layer.trainable_variables, and a name. "
+            f"Received: {type(wrong[0]).__name__ if wrong else repr(name)}"
+        )
     for variable in variables:
         setattr(variable, _MARK, name)
 
@@ -27,8 +41,9 @@ class Group:
         name: As given to `assign_group`.
         learning_rate_factor: Float above 0, on the learning rate of the group's optimizer.
         decay: Whether weight decay reaches the group.
-        optimizer: Keras optimizer of the group's own, with its own learning rate. None: a copy
-            of the one that trains the rest, which follows its learning rate, schedules and all.
+        optimizer: Keras optimizer of the group's own, with its own learning rate (which may be
+            changed), clipping and weight decay; those of the base reach it too. None: a copy of
+            the one that trains the rest, which follows its learning rate, schedules and all.
     """
 
     name: str
@@ -37,15 +52,32 @@ class Group:
     optimizer: keras.optimizers.Optimizer | None = None
 
     def __post_init__(self):
-        if not 0 < self.learning_rate_factor < float("inf"):  # written so that NaN fails too
+        factor = self.learning_rate_factor
+        if not (isinstance(factor, (int, float)) and 0 < factor < float("inf")):
             raise ValueError(
                 "`learning_rate_factor` must be a finite float above 0. "
-                f"Received: learning_rate_factor={self.learning_rate_factor!r}"
+                f"Received: learning_rate_factor={factor!r}"
             )
-        if self.optimizer is not None and not isinstance(
-            self.optimizer, keras.optimizers.Optimizer
-        ):
-            raise TypeError(
-                "`optimizer` of a group must be a Keras optimizer or None. "
-                f"Received: optimizer={self.optimizer!r}"
+        if self.optimizer is not None:
+            check_own_optimizer(self.optimizer)
+
+
+def check_own_optimizer(optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuses what cannot train one group beside others.
+
+    Raises:
+        TypeError: if it is no Keras optimizer, or wraps another.
+        ValueError: if it averages weights or accumulates gradients.
+    """
+    wrapper = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if wrapper or not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise TypeError(
+            "`optimizer` of a group must be a Keras optimizer that wraps no other, or None. "
+            f"Received: optimizer={optimizer!r}"
+        )
+    for setting in ("use_ema", "gradient_accumulation_steps"):
+        if value := getattr(optimizer, setting):
+            raise ValueError(
+                f"`{setting}` of a group's own optimizer must be left to the one that trains the "
+                f"rest, which does it for all. Received: {setting}={value!r}"
             )

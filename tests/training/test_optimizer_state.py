@@ -209,10 +209,77 @@ def test_factor_must_be_finite_and_above_0(factor):
         Group(GROUP, learning_rate_factor=factor)
 
 
+@pytest.mark.skipif(ON_JAX, reason="the exact step that follows is the same code")
+def test_groups_of_an_ordinary_model_are_those_of_its_file(tmp_path):
+    """The layers do not say themselves which group they are of."""
+    slow = (Group(GROUP, learning_rate_factor=1e-3),)
+    whole, half = (compiled(grouped(ko.Adam(1e-1), slow)) for _ in range(2))
+    fit(whole, 2)
+    fit(half)
+    half.save(tmp_path / "a.keras")
+    half = keras.saving.load_model(tmp_path / "a.keras")
+    fit(half)
+    check_same(half.weights, whole.weights)
+    check_same(half.optimizer.variables, whole.optimizer.variables)
+
+
+def own(**settings):
+    return compiled(grouped(ko.SGD(0.0), [Group(GROUP, optimizer=ko.SGD(**settings))]))
+
+
+def moved_by_own(model):
+    before = arrays(model.trainable_variables[2:])
+    fit(model)
+    return max(
+        np.abs(a - b).max()
+        for a, b in zip(before, arrays(model.trainable_variables[2:]), strict=True)
+    )
+
+
+def test_a_groups_own_optimizer_clips_and_its_rate_may_be_changed():
+    model = own(learning_rate=0.1)
+    assert moved_by_own(model) > 1e-3
+    for clip in ("clipnorm", "clipvalue", "global_clipnorm"):
+        clipped = own(learning_rate=1e-3, **{clip: 1e-6})
+        clipped.layers[-1].kernel_constraint = clipped.layers[-1].kernel.constraint = None
+        assert moved_by_own(clipped) < 1e-6
+    model.optimizer.groups[GROUP].optimizer.learning_rate = 0.0
+    assert moved_by_own(model) < 1e-6  # its constraint rounds
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"), [([keras.layers.Dense(1)], "a"), ([], 3), ([keras.Variable(0.0)], 3)]
+)
+def test_what_cannot_be_in_a_group_is_refused(variables, name):
+    with pytest.raises(TypeError, match="`assign_group` takes variables"):
+        assign_group(variables, name)
+
+
+class Forgetful(ko.SGD):
+    """An optimizer whose config lacks an argument."""
+
+    def __init__(self, extra=1.0, **kwargs):
+        super().__init__(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: GroupedOptimizer("adam", ["slow"]), "`groups` must be a list of Group"),
+        (lambda: GroupedOptimizer(None), "`base` must be a Keras optimizer"),
+        (lambda: GroupedOptimizer(Forgetful()), "`get_config` of the optimizer Forgetful .*extra"),
+        (lambda: Group("a", "x"), "`learning_rate_factor` must be a finite float"),
+    ],
+)
+def test_what_makes_no_optimizer_is_refused(make, match):
+    with pytest.raises((TypeError, ValueError), match=match):
+        make()
+
+
 def test_variable_of_an_unknown_group_is_refused_with_the_nearest_name():
     variable = keras.Variable(0.0)
     assign_group([variable], "secnd")
-    with pytest.raises(ValueError, match=r"'second'.*Did you mean 'second'.*'secnd'"):
+    with pytest.raises(ValueError, match=r"group 'secnd', and this optimizer has 'second'"):
         grouped(ko.Adam()).build([variable])
 
 
