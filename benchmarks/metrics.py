@@ -52,7 +52,7 @@ def make_view(n_samples: int) -> registry.View:
     factors = np.stack(np.unravel_index(np.arange(np.prod(SIZES)), SIZES), axis=1)
     mixed = (factors / SIZES - 0.5) @ rng.normal(size=(len(SIZES), LATENT_DIM))
     codes = np.tanh(2 * mixed) + 0.3 * rng.normal(size=mixed.shape)
-    names = [*registry.NEEDS_VOTES, *registry.NEEDS_PAIRS]
+    names = [name for name, score in registry.SCORES.items() if score.needs in ("votes", "pairs")]
     draw = registry.draw_images(factors, names, n_samples, rng)
     return registry.View(codes.astype(np.float32), factors, draw, seed=0)
 
@@ -137,7 +137,7 @@ def main() -> None:
     result = {"n_samples": arguments.n_samples, "batch": BATCH, "compared": {}, "cpu_seconds": {}}
 
     def of_view(name):
-        score = registry.SCORES[name]
+        score = registry.SCORES[name].compute
         return lambda: score(registry.View(view.table, view.factors, view.draw, 0))[""]
 
     votes = view.draw.train_votes, view.draw.test_votes
@@ -173,7 +173,7 @@ def main() -> None:
     for name, score in registry.SCORES.items():
         fresh = registry.View(view.table, view.factors, view.draw, 0)
         start, wall = time.process_time(), time.perf_counter()
-        score(fresh)
+        score.compute(fresh)
         found = {"cpu": time.process_time() - start, "wall": time.perf_counter() - wall}
         result["cpu_seconds"][name] = found
         print(f"{name:34} {found['cpu']:9.3f} CPU s, {found['wall']:9.3f} s")

@@ -1,5 +1,6 @@
 """An exported model as an object: a scikit-learn transformer from images to codes."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,17 @@ class Encoder(TransformerMixin, BaseEstimator):
     def __init__(self, folder: str | Path, batch_size: int = 512):
         self.folder = folder
         self.batch_size = batch_size
+
+    @property
+    def folder(self) -> str | Path:
+        """As given; a relative path means the working folder of the moment when it was given."""
+        return self._given
+
+    @folder.setter
+    def folder(self, folder):
+        self._given = folder
+        path = isinstance(folder, (str, os.PathLike))  # anything may be set; loading refuses it
+        self._place = os.path.abspath(folder) if path else folder
 
     @property
     def card(self) -> dict:
@@ -110,9 +122,9 @@ class Encoder(TransformerMixin, BaseEstimator):
     def _opened(self):
         """Model and card of `folder`; kept until `set_params` names another one."""
         kept = getattr(self, "_kept", None)
-        if kept is None or kept[0] != self.folder:
-            card = read_card(self.folder)
-            self._kept = kept = (self.folder, SavedModel(Path(self.folder)).load(), card)
+        if kept is None or kept[0] != self._place:
+            card = read_card(self._place)
+            self._kept = kept = (self._place, SavedModel(Path(self._place)).load(), card)
         return kept[1:]
 
     # What scikit-learn asks of a transformer
@@ -146,6 +158,6 @@ def load(folder: str | Path, batch_size: int = 512) -> Encoder:
 
     Raises:
         FileNotFoundError: if the folder is not an export, or a part of it is missing.
-        ValueError: if a file was changed or added, or a later format is met.
+        ValueError: if a file was changed, or a later format is met.
     """
     return Encoder(folder, batch_size).fit()

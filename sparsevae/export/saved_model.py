@@ -1,10 +1,10 @@
 """From a trained model to a folder that TensorFlow alone can serve."""
 
-import math
 from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from sparsevae import records, sparsity
@@ -50,7 +50,7 @@ def save(
         NotImplementedError: for `compact=True`.
         OSError: if the disk is full.
         RuntimeError: if a format gives other codes than the SavedModel.
-        ValueError: for an unknown format.
+        ValueError: for an unknown format, or a model with NaN weights.
     """
     if compact:
         raise NotImplementedError(
@@ -60,6 +60,7 @@ def save(
     check_formats(formats)
     folder = Path(folder)
     stock = _stock_twin(vae)
+    _check_finite(stock)
     with records.atomic_folder(folder, overwrite=overwrite) as temporary:
         tf.saved_model.save(
             module := _Servable(stock), str(temporary), signatures=module.signatures()
@@ -73,6 +74,16 @@ def save(
         (temporary / "README.md").write_text(readme(card, folder.name), encoding="utf-8")
         seal(temporary)
     return folder
+
+
+def _check_finite(vae):
+    weights = [*vae.encoder.weights, *vae.decoder.weights]
+    bad = [weight.path for weight in weights if not np.isfinite(weight.numpy()).all()]
+    if bad:
+        raise ValueError(
+            "`vae` must have finite weights: this one has diverged, go back to a checkpoint. "
+            f"Received: NaN or infinite values in {bad[0]} and {len(bad) - 1} others"
+        )
 
 
 def _stock_twin(vae):
@@ -134,6 +145,10 @@ class _Servable(tf.Module):
 
 
 def _card(vae, stock, record, license):
+    # Of the masks as they are folded: while a gate anneals, closed links still let some through.
+    masks = sparsity.masks(vae)
+    n_open = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+    n_gates = sum(mask.size for mask in masks.values())
     named = ("settings", "data_source", "step", "elbo", "scores", "active_latents")
     return {
         "format_version": FORMAT_VERSION,
@@ -146,9 +161,9 @@ def _card(vae, stock, record, license):
         },
         "output": {"codes": [None, vae.latent_dim], "log_variance": [None, vae.latent_dim]},
         **{name: record[name] for name in named if name in record},
-        "density": vae.gate_logs().get("density", 1.0),
-        "densities": {k: float(v) for k, v in sparsity.layer_densities(vae).items()},
-        "n_gates": sum(math.prod(layer.gate.mask_shape) for layer in vae.gated_layers),
+        "density": sum(n_open.values()) / n_gates if n_gates else 1.0,
+        "densities": {name: n_open[name] / mask.size for name, mask in masks.items()},
+        "n_gates": n_gates,
         "n_parameters": stock.count_params(),
         "versions": {name: metadata.version(name) for name in ("sparsevae", "keras", "tensorflow")},
     }

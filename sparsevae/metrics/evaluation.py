@@ -118,7 +118,7 @@ def _compute(names: list[str], views: dict[str, View], bar: tqdm) -> dict[str, f
             elif end == "_active" and view.table.shape[1] == latent_dim:
                 values = of_all
             else:
-                values = SCORES[name](view)
+                values = SCORES[name].compute(view)
             of_all = of_all or values  # the first view
             scores |= {f"{name}{suffix}{end}": float(value) for suffix, value in values.items()}
             bar.update()

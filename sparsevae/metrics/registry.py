@@ -107,11 +107,10 @@ def _infomec(view: View) -> dict[str, float]:
 
 def _unified(view: View, matrices: dict[str, np.ndarray]) -> dict[str, float]:
     varied = varying_factors(view.train[1])
-    fields = ("disentanglement", "completeness", "mig", "sap", "modularity", "area_precision")
     scores = {}
     for kind, matrix in matrices.items():
         unified = unified_scores(matrix[:, varied], view.train[1][:, varied])
-        scores |= {f"{kind}_{field}": getattr(unified, field) for field in fields}
+        scores |= {f"{kind}_{field}": getattr(unified, field) for field in _FIELDS}
     return scores
 
 
@@ -136,45 +135,91 @@ def _beta_vae(view: View) -> dict[str, float]:
     return {"": result.eval_accuracy}
 
 
-# A new score is one line here: `evaluate` then reports it for all latents, for the active ones
-# and for a perfect code. A result is named by the score and the suffix.
-SCORES: dict[str, Callable[[View], dict[str, float]]] = {
-    "beta_vae": _beta_vae,
-    "factor_vae": _factor_vae,
-    "mig": lambda view: {"": mig(*view.train)},
-    "mig_sup": lambda view: {"": mig_sup(*view.train)},
-    "jemmig": lambda view: {"": jemmig(*view.train)},
-    "dcimig": lambda view: {"": dcimig(*view.train)},
-    "modularity": lambda view: {"": modularity(*view.train)},
-    "explicitness": lambda view: {"": explicitness(*view.split).score_test},
-    "sap": lambda view: {"": sap(*view.split)},
-    "dci": lambda view: _dci(view, "gbt"),
-    "dci_fast": lambda view: _dci(view, "gbt_fast"),
-    "dci_es": _dci_es,
-    "infomec": _infomec,
-    "irs": lambda view: {"": irs(*view.train).score},
-    "med": lambda view: {"": med(*view.train)},
-    "unified": lambda view: _unified(
-        view, {"_information": view.information, "_svm": sap_matrix(*view.split)}
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """All that is known of a score.
+
+    Attributes:
+        compute: From a view to values by suffix.
+        values: Suffixes of the values; a value is called by the score and the suffix.
+        higher_is_better: Whether a better code has more of it.
+        needs: What is drawn for it beside images: "factors", also "votes" or "pairs"; "" for
+            nothing.
+        slow: Whether it takes minutes, so that it must be asked for by name.
+    """
+
+    compute: Callable[[View], dict[str, float]]
+    values: tuple[str, ...] = ("",)
+    higher_is_better: bool = True
+    needs: str = "factors"
+    slow: bool = False
+
+
+def _of_train(score: Callable[..., float], **settings: str | bool) -> Score:
+    """A score of one value, of the codes and factors for training."""
+    return Score(lambda view: {"": score(*view.train)}, **settings)
+
+
+def _of_codes(score: Callable[[np.ndarray], float]) -> Score:
+    """A score of one value, of codes alone; 0 is best."""
+    return Score(lambda view: {"": score(view.train[0])}, higher_is_better=False, needs="")
+
+
+_DCI = ("_disentanglement", "_completeness", "_informativeness")
+_FIELDS = ("disentanglement", "completeness", "mig", "sap", "modularity", "area_precision")
+_UNIFIED = tuple(f"_{field}" for field in _FIELDS)
+
+# A new score is one row here: `evaluate` then reports it for all latents, for the active ones and
+# for a perfect code; searches take its values as objectives.
+SCORES: dict[str, Score] = {
+    "beta_vae": Score(_beta_vae, needs="pairs"),
+    "factor_vae": Score(_factor_vae, needs="votes"),
+    "mig": _of_train(mig),
+    "mig_sup": _of_train(mig_sup),
+    "jemmig": _of_train(jemmig),
+    "dcimig": _of_train(dcimig),
+    "modularity": _of_train(modularity),
+    "explicitness": Score(lambda view: {"": explicitness(*view.split).score_test}),
+    "sap": Score(lambda view: {"": sap(*view.split)}),
+    "dci": Score(lambda view: _dci(view, "gbt"), _DCI, slow=True),
+    "dci_fast": Score(lambda view: _dci(view, "gbt_fast"), _DCI),
+    "dci_es": Score(_dci_es, ("_explicitness", "_size")),
+    "infomec": Score(_infomec, ("_m", "_e", "_c")),
+    "irs": Score(lambda view: {"": irs(*view.train).score}),
+    "med": _of_train(med),
+    "unified": Score(
+        lambda view: _unified(
+            view, {"_information": view.information, "_svm": sap_matrix(*view.split)}
+        ),
+        tuple(f"_{kind}{field}" for kind in ("information", "svm") for field in _UNIFIED),
     ),
-    "unified_dci": lambda view: _unified(view, {"": view.dci("gbt").importance}),
-    "unified_dci_fast": lambda view: _unified(view, {"": view.dci("gbt_fast").importance}),
-    "gaussian_total_correlation": lambda view: {"": gaussian_total_correlation(view.train[0])},
-    "gaussian_wasserstein_correlation": lambda view: {
-        "": gaussian_wasserstein_correlation(view.train[0]),
-        "_norm": gaussian_wasserstein_correlation(view.train[0], normalized=True),
-    },
-    "mutual_information_score": lambda view: {"": mutual_information_score(view.train[0])},
+    "unified_dci": Score(
+        lambda view: _unified(view, {"": view.dci("gbt").importance}), _UNIFIED, slow=True
+    ),
+    "unified_dci_fast": Score(
+        lambda view: _unified(view, {"": view.dci("gbt_fast").importance}), _UNIFIED
+    ),
+    "gaussian_total_correlation": _of_codes(gaussian_total_correlation),
+    "gaussian_wasserstein_correlation": Score(
+        lambda view: {
+            "": gaussian_wasserstein_correlation(view.train[0]),
+            "_norm": gaussian_wasserstein_correlation(view.train[0], normalized=True),
+        },
+        ("", "_norm"),
+        higher_is_better=False,
+        needs="",
+    ),
+    "mutual_information_score": _of_codes(mutual_information_score),
 }
-# With exact trees, a minute or two: computed when asked for by name.
-SLOW = ("dci", "unified_dci")
-UNSUPERVISED = (
-    "gaussian_total_correlation",
-    "gaussian_wasserstein_correlation",
-    "mutual_information_score",
-)
-NEEDS_VOTES = ("factor_vae",)
-NEEDS_PAIRS = ("beta_vae",)
+SLOW = tuple(name for name, score in SCORES.items() if score.slow)
+UNSUPERVISED = tuple(name for name, score in SCORES.items() if not score.needs)
+# The score that a value belongs to, by the value's name, over all latents and over active ones.
+SCORE_OF_VALUE = {
+    f"{name}{suffix}{view}": name
+    for name, score in SCORES.items()
+    for suffix in score.values
+    for view in ("", "_active")
+}
 
 
 def draw_images(
@@ -201,7 +246,7 @@ def draw_images(
         *2 * (shared and shared.votes,),
         *2 * (shared and shared.pairs,),
     )
-    wanted = 2 * [True] + 2 * [any(n in names for n in NEEDS_VOTES)]
-    wanted += 2 * [any(n in names for n in NEEDS_PAIRS)]
+    needs = {SCORES[name].needs for name in names}
+    wanted = 2 * [True] + 2 * ["votes" in needs] + 2 * ["pairs" in needs]
     parts = zip(samplers, counts, streams, wanted, strict=True)
     return Draw(*(draw(n, stream) if needed else None for draw, n, stream, needed in parts))

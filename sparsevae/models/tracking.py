@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from sparsevae.models.epoch_logs import add_logs
 from sparsevae.sparsity import layer_densities, share_of_links
+from sparsevae.sparsity.links import density
 
 ELBO_NAMES = ("elbo", "reconstruction", "kl", "penalty")
 RESERVED = frozenset(
@@ -80,10 +81,10 @@ def logs_of_gates(vae: keras.Model) -> dict[str, tf.Tensor]:
     """What `vae.gate_logs` gives, as tensors."""
     layers = vae.gated_layers
     logs = {
-        "density": share_of_links(layers, lambda layer: layer.gate.support()),
+        "density": density(layers),
         "undecided": share_of_links(layers, lambda layer: layer.gate.undecided()),
     }
-    logs |= {f"density/{name}": density for name, density in layer_densities(vae).items()}
+    logs |= {f"density/{name}": value for name, value in layer_densities(vae).items()}
     if vae.control is not None:
         last_step = tf.convert_to_tensor(vae.control.n_steps) - 1
         logs |= vae.control.logs(last_step)

@@ -78,10 +78,18 @@ def share_of_links(layers: Sequence[GatedLayer], of: Callable) -> Any:
 
 def layer_densities(model: keras.Model) -> dict[str, Any]:
     """Share of links that the test rule leaves open, in [0, 1], by name of gated layer."""
-    return by_name(
-        (layer.name, ops.mean(ops.cast(layer.gate.support(), "float32")))
-        for layer in gated_layers(model)
-    )
+    return by_name((layer.name, _density(layer.gate)) for layer in gated_layers(model))
+
+
+def _density(gate):
+    """NaN where a parameter is NaN, of which no comparison would tell."""
+    density = ops.mean(ops.cast(gate.support(), "float32"))
+    return density + 0.0 * ops.mean(gate.open_probability())
+
+
+def density(layers: Sequence[GatedLayer]) -> Any:
+    """Share of all links that the test rule leaves open, in [0, 1]; NaN if a parameter is."""
+    return weighted_mean(layers, "links", lambda layer: _density(layer.gate))
 
 
 def masks(model: keras.Model) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Folders that are damaged, edited, incomplete or of another time."""
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -54,16 +55,43 @@ def test_a_card_cut_off_is_refused(copied):
         export.load(copied)
 
 
-@pytest.mark.parametrize("name", ["extra.py", "variables/variables.data-00001-of-00002"])
-def test_an_added_file_is_named(copied, name):
+JUNK = (".DS_Store", "Thumbs.db", "._model.keras", "variables/.DS_Store", ".cache/hub/x.metadata")
+
+
+@pytest.mark.parametrize("name", [*JUNK, "scores.json"])
+def test_what_others_put_beside_an_export_is_not_looked_at(copied, name):
+    (copied / name).parent.mkdir(parents=True, exist_ok=True)
     (copied / name).write_text("new")
-    with pytest.raises(ValueError, match=rf"not of the export: {name}"):
+    assert export.load(copied).latent_dim == 4
+
+
+def with_crlf(path):
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize("name", ["README.md", "card.json", "SHA256SUMS"])
+def test_ends_of_lines_may_be_those_of_the_system(copied, name):
+    with_crlf(copied / name)
+    assert export.load(copied).latent_dim == 4
+    (copied / "README.md").write_text("another text")
+    with pytest.raises(ValueError, match=r"damaged: README\.md changed"):
         export.load(copied)
 
 
-def test_scores_may_be_written_later(copied):
-    (copied / "scores.json").write_text("{}")
-    assert export.load(copied).latent_dim == 4
+def test_ends_of_lines_in_binary_files_count(copied):
+    with_crlf(copied / "saved_model.pb")
+    with pytest.raises(ValueError, match=r"damaged: saved_model\.pb changed"):
+        export.load(copied)
+
+
+def test_a_relative_path_is_of_the_folder_in_which_it_was_given(copied, monkeypatch, tmp_path):
+    monkeypatch.chdir(copied.parent)
+    encoder = export.Encoder(copied.name)
+    assert encoder.get_params()["folder"] == copied.name
+    bytes_of_it = pickle.dumps(encoder)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert encoder.latent_dim == pickle.loads(bytes_of_it).latent_dim == 4
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,16 @@ N_TEST = 10_000
 
 
 def build(settings: RunSettings, data: ImageData) -> SparseVAE:
-    """The compiled model of a run."""
+    """The compiled model of a run; the policy of the process is left as it was."""
+    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(settings.precision)
+    try:
+        return _built(settings, data)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _built(settings, data):
     likelihood = settings.likelihood
     if likelihood == "gaussian":
         likelihood = objectives.Gaussian(settings.variance)

@@ -4,17 +4,12 @@ import dataclasses
 
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.metrics.evaluation import score_names
-from sparsevae.metrics.registry import SCORES
+from sparsevae.metrics.registry import SCORE_OF_VALUE, SCORES
 from sparsevae.study.settings import NAMES, RunSettings
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
 BUDGETS = {"small": (10, 2_000), "medium": (40, 10_000), "large": (120, 30_000)}  # trials, steps
 MEASURED = {"elbo": "max", "density": "min", "kl": "min", "active_latents": "min", "udr": "max"}
-_LOWER_IS_BETTER = (
-    "gaussian_total_correlation",
-    "gaussian_wasserstein_correlation",
-    "mutual_information_score",
-)
 SEARCHED = ("gate", "where", "strength", "beta", "learning_rate")
 
 
@@ -60,7 +55,7 @@ class SearchPlan:
         _check_listed("betas", self.betas)
         _check_listed("objectives", self.objectives)
         for name in self.objectives:
-            check_choice("objectives", base_metric(name), (*MEASURED, *SCORES))
+            _check_objective(name)
         for field in ("strengths", "learning_rates", "gate_learning_rates"):
             low, high = getattr(self, field)
             if not 0 < low <= high < float("inf"):
@@ -84,7 +79,7 @@ class SearchPlan:
         """
         unit = settings.steps_per_execution
         tenth = max(settings.n_steps // 10 // unit, 1) * unit
-        scores = [base_metric(name) for name in self.objectives if name not in MEASURED]
+        scores = [SCORE_OF_VALUE[name] for name in self.objectives if name not in MEASURED]
         return dataclasses.replace(
             settings,
             checkpoint_every=min(settings.checkpoint_every, tenth),
@@ -95,20 +90,21 @@ class SearchPlan:
 GATES = tuple(name for name in NAMES["gate"] if name not in ("none", "l1_weights"))
 
 
-def base_metric(objective: str) -> str:
-    """Name of the score that a value such as `dci_fast_completeness` belongs to."""
-    if objective in MEASURED:
-        return objective
-    belongs = [name for name in SCORES if objective == name or objective.startswith(f"{name}_")]
-    return max(belongs, key=len, default=objective)
-
-
 def sign(objective: str) -> int:
     """1 if lower is better, -1 if higher is."""
-    direction = MEASURED.get(objective)
-    if direction is None:
-        direction = "min" if base_metric(objective) in _LOWER_IS_BETTER else "max"
-    return 1 if direction == "min" else -1
+    if objective in MEASURED:
+        return 1 if MEASURED[objective] == "min" else -1
+    return -1 if SCORES[SCORE_OF_VALUE[objective]].higher_is_better else 1
+
+
+def _check_objective(name):
+    if isinstance(name, str) and name in SCORES and name not in SCORE_OF_VALUE:
+        values = ", ".join(f"{name}{suffix}" for suffix in SCORES[name].values)
+        raise ValueError(
+            f"`objectives` must name one value of a score: {values}. Received: {name!r}"
+        )
+    if name not in SCORE_OF_VALUE:
+        check_choice("objectives", name, (*MEASURED, *SCORE_OF_VALUE))
 
 
 def _check_listed(field, values, names=None):
