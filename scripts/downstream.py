@@ -1,56 +1,6 @@
 """What the codes of a model are good for: `python scripts/downstream.py saved_models/demo`."""
 
-import dataclasses
-from pathlib import Path
-from typing import Literal
-
-import tyro
-from command import main, quiet_tensorflow
-
-
-@dataclasses.dataclass(frozen=True)
-class Arguments:
-    """Train classifiers on codes; prints means over factors and writes the whole table."""
-
-    folder: tyro.conf.Positional[Path]
-    """runs/NAME or saved_models/NAME."""
-    tasks: tuple[Literal["labels", "reduced", "strong", "fairness"], ...] = (
-        "labels",
-        "reduced",
-        "strong",
-        "fairness",
-    )
-    """Few labels; without the best latent; under a shift; dependence on other factors."""
-    predictors: tuple[Literal["logistic", "gbt", "gbt_fast"], ...] = ("logistic", "gbt")
-    """Logistic regression; boosted trees, exact or fast."""
-    sizes: tuple[int, ...] = (10, 100, 1_000, 10_000)
-    """Numbers of labels; the other tasks use the largest."""
-    n_test: int = 5_000
-    """Test images."""
-    n_shifts: int = 5
-    """Shifts of another factor, for each factor."""
-    n_per_value: int = 100
-    """Images for each value of a sensitive factor."""
-    seed: int = 0
-    """Of everything drawn."""
-    out: Path | None = None
-    """Table to write, .parquet, with a .json beside it; default runs/downstream/NAME.parquet."""
-
-
-def downstream() -> None:
-    """Parses, classifies, prints."""
-    arguments = tyro.cli(Arguments, description=__doc__)
-    with quiet_tensorflow():  # only once the arguments are right
-        from sparsevae.study.one import downstream
-
-    options = dataclasses.asdict(arguments)
-    folder, out, tasks = options.pop("folder"), options.pop("out"), options.pop("tasks")
-    out = out or Path("runs/downstream") / f"{folder.resolve().name}.parquet"
-    table = downstream.downstream_tasks(folder, tasks, **options)
-    downstream.write_downstream(table, out)
-    print(downstream.downstream_summary(table))
-    print(f"Table: {out} and .json")
-
+from sparsevae.commands.downstream import main
 
 if __name__ == "__main__":
-    main(downstream)
+    main()

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from sparsevae.checks import check_choice
+from sparsevae.checks import check_choice, check_integer
 from sparsevae.export.encoder import load
 from sparsevae.export.inputs import image_files
 from sparsevae.records import atomic_file
@@ -13,7 +14,11 @@ SUFFIXES = (".parquet", ".csv", ".npy")
 
 
 def encode_folder(
-    model: str | Path, images: str | Path, out: str | Path, batch_size: int = 512
+    model: str | Path,
+    images: str | Path,
+    out: str | Path,
+    batch_size: int = 512,
+    image_size: int | None = None,
 ) -> tuple[int, int]:
     """Encodes every image file of a folder and writes the codes, one row an image.
 
@@ -23,6 +28,8 @@ def encode_folder(
         out: File to write. `.parquet` and `.csv` have the column `file`, the path inside the
             folder, and one column a latent; `.npy` holds the float32 codes alone, in sorted order.
         batch_size: Images per call of the model.
+        image_size: Height and width of the model's images, to which those of the folder are cut
+            and resized, as in training on one's own images. None: they must have it.
 
     Returns:
         Number of images, and of latents.
@@ -35,7 +42,8 @@ def encode_folder(
     out = Path(out)
     check_choice("out", out.suffix, SUFFIXES)
     encoder = load(model, batch_size)
-    codes = encoder.encode(images)
+    files = image_files(images)
+    codes = encoder.encode(images if image_size is None else _fitted(files, encoder, image_size))
     with atomic_file(out) as temporary:
         if out.suffix == ".npy":
             np.save(temporary, codes)
@@ -43,10 +51,24 @@ def encode_folder(
         import pandas as pd
 
         table = pd.DataFrame(codes, columns=encoder.get_feature_names_out())
-        names = [path.relative_to(images).as_posix() for path in image_files(images)]
+        names = [path.relative_to(images).as_posix() for path in files]
         table.insert(0, "file", names)
         if out.suffix == ".csv":
             table.to_csv(temporary, index=False)
         else:
             table.to_parquet(temporary, index=False)
     return codes.shape
+
+
+def _fitted(files, encoder, image_size):
+    """The images brought to the model's size."""
+    from sparsevae.data.own.pictures import decoded
+
+    shape = encoder.image_shape
+    image_size = check_integer("image_size", image_size, minimum=1)
+    if shape[:2] != (image_size, image_size):
+        raise ValueError(
+            f"`image_size` must be that of the model, {shape[0]} x {shape[1]}. "
+            f"Received: image_size={image_size}"
+        )
+    return np.stack([decoded(file, shape) for file in tqdm(files, unit=" images", delay=2)])

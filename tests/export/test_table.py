@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from sparsevae.data import load
 from sparsevae.export.table import encode_folder
 
 
@@ -44,3 +45,16 @@ def test_a_bad_image_leaves_no_table(folder, pictures, tmp_path):
     with pytest.raises(ValueError, match=r"d\.png is not a whole image"):
         encode_folder(folder, pictures, tmp_path / "codes.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_images_of_another_size_are_brought_to_the_models(folder, encoder, pictures, tmp_path):
+    for path in pictures.rglob("*.png"):
+        with Image.open(path) as image:
+            image.resize((48, 32), Image.Resampling.NEAREST).convert("RGB").save(path)
+    with pytest.raises(ValueError, match="must be 16 x 16 pixels"):
+        encode_folder(folder, pictures, tmp_path / "codes.npy")
+    with pytest.raises(ValueError, match="`image_size` must be that of the model, 16 x 16"):
+        encode_folder(folder, pictures, tmp_path / "codes.npy", image_size=32)
+    assert encode_folder(folder, pictures, tmp_path / "codes.npy", image_size=16) == (3, 4)
+    expected = encoder.encode(load(pictures, image_size=16).images(np.arange(3))[..., :1])
+    np.testing.assert_allclose(np.load(tmp_path / "codes.npy"), expected, atol=0.05)

@@ -83,7 +83,7 @@ def test_conditions_survive_json_and_can_be_written_in_toml():
         ("withheld", [""], "`withheld` must name factors. Received: ''"),
         ("only", "row:1", "`only` must be factors.*'row:1'"),
         ("only", " ", "`only` must name factors"),
-        ("image_size", 0, "`image_size` must be a integer of at least 1"),
+        ("image_size", 0, "`image_size` must be an integer of at least 1"),
     ],
 )
 def test_badly_written_conditions_are_refused(field, value, match):

@@ -1,4 +1,4 @@
-"""How all scripts begin and end: quiet start, results on stdout, else one line and an exit code."""
+"""How commands begin and end: quiet start, results on stdout, else one line and an exit code."""
 
 import contextlib
 import os
@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator
 def main(command: Callable[[], None]) -> None:
     """Runs a command. Exit codes: 0 done, 1 refused or failed, 130 stopped by Ctrl-C."""
     try:
-        command()
+        try:
+            command()
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone can be told from an error
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more when it ends
+        sys.exit(1)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         sys.exit(130)

@@ -1,0 +1,62 @@
+"""`sparsevae COMMAND`: every command is found, errors are one line, pipes may be closed."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sparsevae.commands.console import COMMANDS
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+CONSOLE = [sys.executable, "-c", "from sparsevae.commands.console import main; main()"]
+
+
+def run(*arguments):
+    return subprocess.run([*CONSOLE, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_without_a_command_all_are_listed():
+    for arguments in ((), ("--help",), ("-h",)):
+        done = run(*arguments)
+        assert done.returncode == 0 and all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_commands_are_those_of_the_scripts():
+    assert set(COMMANDS) == {path.stem for path in SCRIPTS.glob("*.py")}
+    project = tomllib.loads((SCRIPTS.parent / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"sparsevae": "sparsevae.commands.console:main"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_says_what_it_takes(name):
+    done = run(name, "--help")
+    assert done.returncode == 0 and f"usage: sparsevae {name}" in done.stdout
+    script = subprocess.run(
+        [sys.executable, SCRIPTS / f"{name}.py", "--help"], capture_output=True, text=True
+    )
+    assert script.returncode == 0
+    assert script.stdout.splitlines()[1:] == done.stdout.splitlines()[1:] or len(script.stdout) > 99
+
+
+def test_errors_are_one_line():
+    for arguments, said in (
+        (("trian",), "Did you mean 'train'"),
+        (("train", "--name", "a b"), "`name` must begin with"),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 1 and said in done.stderr
+        assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_a_reader_may_leave_early():
+    """As in `sparsevae train --help | head -1`."""
+    process = subprocess.Popen(
+        [*CONSOLE, "train", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    with process.stderr as stderr:
+        errors = stderr.read()
+    process.wait()
+    assert b"Broken pipe" not in errors and b"Exception ignored" not in errors
