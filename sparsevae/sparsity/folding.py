@@ -13,7 +13,7 @@ def fold(model: keras.Model, dtype: str | None = None) -> keras.Model:
     is merged. The result needs nothing of this package. The model given is left as it is.
 
     Args:
-        model: Functional or Sequential; models nested in it too.
+        model: Functional or Sequential; models nested in it too, and `TimeDistributed`.
         dtype: Dtype policy of the new layers; None keeps each layer's own.
 
     Raises:
@@ -35,16 +35,25 @@ def _stock_layer(layer, dtype):
     gated = isinstance(layer, GatedLayer)
     config = layer.stock_config() if gated else layer.get_config()
     config |= {} if dtype is None else {"dtype": dtype}
+    if isinstance(layer, keras.layers.TimeDistributed):
+        is_model = isinstance(layer.layer, keras.Model)
+        inner = fold(layer.layer, dtype) if is_model else _stock_layer(layer.layer, dtype)
+        config["layer"] = keras.saving.serialize_keras_object(inner)
     return (layer.stock_class if gated else type(layer)).from_config(config)
 
 
 def _copy_weights(model, stock):
     for old in (layer for layer in model.layers if layer.weights):  # inputs change their names
-        new = stock.get_layer(old.name)
-        if isinstance(old, GatedLayer):
-            kernel = keras.ops.cast(old.gated_kernel(training=False), "float32")
-            new.set_weights([kernel, old.bias] if old.use_bias else [kernel])
-        elif gated_layers(old):
-            _copy_weights(old, new)
-        else:
-            new.set_weights(old.get_weights())
+        _copy(old, stock.get_layer(old.name))
+
+
+def _copy(old, new):
+    if isinstance(old, GatedLayer):
+        kernel = keras.ops.cast(old.gated_kernel(training=False), "float32")
+        new.set_weights([kernel, old.bias] if old.use_bias else [kernel])
+    elif isinstance(old, keras.layers.TimeDistributed):
+        _copy(old.layer, new.layer)
+    elif gated_layers(old):
+        _copy_weights(old, new)
+    else:
+        new.set_weights(old.get_weights())

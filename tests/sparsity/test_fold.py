@@ -122,7 +122,18 @@ def test_lora_is_merged():
 
 
 def test_gated_layers_inside_other_layers_are_refused():
-    wrapped = keras.layers.TimeDistributed(GatedDense(2, name="hidden"))
+    class Holder(keras.layers.Layer):
+        def __init__(self, layer, **kwargs):
+            super().__init__(**kwargs)
+            self.layer = layer
+
+        def call(self, x):
+            return self.layer(x)
+
+        def get_config(self):
+            return {**super().get_config(), "layer": self.layer}
+
+    wrapped = Holder(GatedDense(2, name="hidden"))
     model = keras.Sequential([keras.Input((3, 4)), wrapped])
     with pytest.raises(ValueError, match="hidden"):
         sparsity.fold(model)
@@ -147,3 +158,15 @@ def test_the_file_of_a_folded_model_needs_nothing_of_this_package(tmp_path):
     stock.save(tmp_path / "stock.keras")
     loaded = keras.models.load_model(tmp_path / "stock.keras")
     np.testing.assert_array_equal(array(loaded(IMAGES)[0]), array(stock(IMAGES)[0]))
+
+
+@pytest.mark.parametrize("inner", ["layer", "model"])
+def test_layers_applied_at_each_time_are_folded(inner):
+    gated = GatedDense(3, gate=gates.Fixed(np.eye(4, 3)), name="gated")
+    if inner == "model":
+        gated = keras.Sequential([keras.Input((4,)), gated])
+    model = keras.Sequential([keras.Input((5, 4)), keras.layers.TimeDistributed(gated)])
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    stock = sparsity.fold(model)
+    assert not sparsity.gated_layers(stock)
+    np.testing.assert_allclose(stock(x), model(x), atol=1e-6)
