@@ -6,11 +6,18 @@ May import: the standard library, numpy, pandas.
 """
 
 from sparsevae.records.files import atomic_file, atomic_folder, free_bytes, read_json, write_json
-from sparsevae.records.record import is_complete, read_record, read_records, write_record
+from sparsevae.records.record import (
+    flat_record,
+    is_complete,
+    read_record,
+    read_records,
+    write_record,
+)
 
 __all__ = [
     "atomic_file",
     "atomic_folder",
+    "flat_record",
     "free_bytes",
     "is_complete",
     "read_json",

@@ -1,5 +1,6 @@
 """The record of one run, and many of them as one table."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME = "record.json"
+_SHORT = {"scores": "score", "densities": "density"}
 _RENAMED_SCORES = {"active_latents": "spread_latents"}  # the former is the model's count, by KL
 
 
@@ -69,9 +71,8 @@ def read_records(parent: str | Path) -> "pd.DataFrame":
         parent: Folder of run folders, such as `runs`.
 
     Returns:
-        DataFrame, one row per run in the order of the folder names, which are the index `run`.
-        Nested dicts become columns such as `scores.mig`; lists stay lists; null becomes NaN.
-        No rows if no run is complete.
+        DataFrame, one row per run in the order of the folder names, which are the index `run`;
+        columns as of `flat_record`. No rows if no run is complete.
 
     Raises:
         FileNotFoundError: if `parent` is not a folder.
@@ -83,21 +84,51 @@ def read_records(parent: str | Path) -> "pd.DataFrame":
     if not parent.is_dir():
         raise FileNotFoundError(f"`parent` must be a folder of runs. Received: {parent}")
     folders = [f for f in sorted(parent.iterdir()) if f.name[0] != "." and is_complete(f)]
-    rows = [_flat(read_record(folder), folder.name) for folder in folders]
+    rows = [flat_record(read_record(folder), folder.name) for folder in folders]
     return pd.DataFrame(rows, index=pd.Index([f.name for f in folders], name="run", dtype=object))
 
 
-def _flat(record: dict[str, Any], run: str) -> dict[str, Any]:
-    """Nested dicts as one dict with dotted keys."""
+def flat_record(record: dict[str, Any], run: str) -> dict[str, Any]:
+    """A record as one row of a table: all tables of runs have these columns.
+
+    Names of nested entries are joined by underscores: `score_mig`, `density_LAYER`. Settings have
+    their own names. Lists, and settings that are dicts, become JSON; null becomes NaN; the
+    record's own `name` is left out.
+
+    Args:
+        record: As of `read_record`.
+        run: What it is called in errors.
+
+    Raises:
+        ValueError: if two entries get the same column.
+    """
     row: dict[str, Any] = {}
     for key, value in record.items():
-        if isinstance(value, dict):
-            items = {f"{key}.{name}": item for name, item in _flat(value, run).items()}
-        else:
-            items = {key: float("nan") if value is None else value}
-        if clash := row.keys() & items.keys():
-            raise ValueError(
-                f"A record must not name a column twice. Received: {sorted(clash)} in {run}"
-            )
-        row |= items
+        if key == "name":
+            continue
+        of_settings = key == "settings" and isinstance(value, dict)
+        parts = (
+            [{name: _cell(item)} for name, item in value.items() if name != "name"]
+            if of_settings
+            else [_flat(_SHORT.get(key, key), value)]
+        )
+        for part in parts:
+            if clash := row.keys() & part.keys():
+                raise ValueError(
+                    f"A record must not name a column twice. Received: {sorted(clash)} in {run}"
+                )
+            row |= part
     return row
+
+
+def _flat(name, value):
+    if not isinstance(value, dict):
+        return {name: _cell(value)}
+    parts = [_flat(f"{name}_{key}", item) for key, item in value.items()]
+    return {key: item for part in parts for key, item in part.items()}
+
+
+def _cell(value):
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, sort_keys=True)
+    return float("nan") if value is None else value

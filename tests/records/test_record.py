@@ -21,7 +21,7 @@ def test_older_scores_are_read_under_the_name_of_today(tmp_path):
     assert record["active_latents"] == 2 and record["scores"]["spread_latents"] == 3
     assert list(record["scores"]) == ["mig", "spread_latents", "later"]
     table = read_records(tmp_path)
-    assert list(table["active_latents"]) == [2] and list(table["scores.spread_latents"]) == [3]
+    assert list(table["active_latents"]) == [2] and list(table["score_spread_latents"]) == [3]
 
 
 def test_table_has_one_row_per_complete_run(tmp_path):
@@ -32,9 +32,16 @@ def test_table_has_one_row_per_complete_run(tmp_path):
     (tmp_path / "notes.txt").touch()
     table = read_records(tmp_path)
     assert list(table.index) == ["a", "b"] and table.index.name == "run"
-    assert list(table.columns) == ["seed", "scores.mig", "name", "scores.deep.x"]
-    assert table["scores.mig"].dtype == float and np.isnan(table.loc["b", "scores.mig"])
-    assert table.loc["b", "scores.deep.x"] == [1, 2] and list(table["seed"]) == [0, 1]
+    assert list(table.columns) == ["seed", "score_mig", "score_deep_x"]
+    assert table["score_mig"].dtype == float and np.isnan(table.loc["b", "score_mig"])
+    assert table.loc["b", "score_deep_x"] == "[1, 2]" and list(table["seed"]) == [0, 1]
+
+
+def test_settings_have_their_own_names_in_the_table(tmp_path):
+    settings = {"name": "a", "seed": 3, "withheld": ["x=1"], "gate_options": {"k": 1}}
+    write_record(tmp_path / "a", {"settings": settings, "elbo": -1.0})
+    (row,) = read_records(tmp_path).to_dict("records")
+    assert row == {"seed": 3, "withheld": '["x=1"]', "gate_options": '{"k": 1}', "elbo": -1.0}
 
 
 def test_table_of_no_runs_is_empty(tmp_path):
@@ -60,8 +67,8 @@ def test_damaged_records_are_named(tmp_path):
 
 
 def test_column_named_twice_is_refused(tmp_path):
-    write_record(tmp_path / "run", {"a": {"b": 1}, "a.b": 2})
-    with pytest.raises(ValueError, match=r"a\.b.*run"):
+    write_record(tmp_path / "run", {"a": {"b": 1}, "a_b": 2})
+    with pytest.raises(ValueError, match=r"a_b.*run"):
         read_records(tmp_path)
 
 

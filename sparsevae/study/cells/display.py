@@ -52,12 +52,16 @@ def duration(seconds: float) -> str:
 
 
 def measured(watch: Watch, state: CellState) -> str:
-    """ELBO, density and what else is shown of one cell; of a failed one the reason."""
+    """ELBO, density and what else is shown of one cell; of a failed one the reason.
+
+    While values are those of training it says so: they differ from the test's, as in tables.
+    """
     if state.reason:
         return state.reason
     texts = {"elbo": "ELBO {:.2f}", "density": "density {:.3f}", "active_latents": "{:.0f} active"}
     known = [name for name in watch.shown if name in state.values]
-    return ", ".join(texts.get(k, f"{k} {{:.4g}}").format(state.values[k]) for k in known)
+    shown = ", ".join(texts.get(k, f"{k} {{:.4g}}").format(state.values[k]) for k in known)
+    return f"training: {shown}" if shown and not state.tested else shown
 
 
 class _Lines:

@@ -20,8 +20,10 @@ class CellState:
         n_steps: Steps from beginning to end, of all its models.
         status: "complete", "running", "waiting", "stopped" (hopeless) or "failed".
         step: Steps done.
-        values: What is known, such as `elbo` and `density`; of a run the last row of its history.
+        values: What is known, such as `elbo` and `density`: the last row of the history, which
+            has means over the last epoch of training; or what was tested at the end.
         reason: Why it was stopped or failed.
+        tested: Whether the values are those of the test.
     """
 
     name: str
@@ -30,6 +32,7 @@ class CellState:
     step: int = 0
     values: dict[str, float] = dataclasses.field(default_factory=dict)
     reason: str = ""
+    tested: bool = False
 
 
 class Watch:

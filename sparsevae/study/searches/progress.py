@@ -51,6 +51,7 @@ class SearchWatch(Watch):
             sum(int(row.get("step", 0)) for row in rows),
             values,
             reason,
+            tested=status == "complete",
         )
         if ended:
             self._done[trial_id] = state

@@ -32,6 +32,7 @@ def table(study: Study) -> str:
     lines = [f"{path}: {len(found)} of {len(study.cells)} runs, {len(found.columns)} columns"]
     if done.any():
         shown = means(found, study.varied)
+        lines.append("means of complete runs; ELBO, KL and active latents are those of the test")
         lines.append(shown.to_string(index=False, float_format="{:.4g}".format))
     for row in found[~done].to_dict("records"):
         lines.append(f"failed: {row['run']}: {row['reason']}")

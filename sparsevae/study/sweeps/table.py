@@ -16,7 +16,6 @@ from sparsevae.study.sweeps.grid import Study
 
 FILE_NAME = "table.parquet"
 _PLAIN = {int: "int64", float: "float64", bool: "bool", str: "string"}
-_SHORT = {"scores": "score", "densities": "density"}
 
 
 def study_table(study: Study) -> pd.DataFrame:
@@ -85,20 +84,8 @@ def _row(settings, status, record) -> dict[str, Any]:
             value = dataclasses.asdict(value)
         text = kind == "string" and value is not None and not isinstance(value, str)
         row[field] = json.dumps(value, sort_keys=True) if text else value
-    for name, value in record.items():
-        if name not in ("name", "settings"):
-            row |= _flat(_SHORT.get(name, name), value)
-    return row
-
-
-def _flat(name, value):
-    """Nested dicts as one, names joined by underscores; JSON's null is NaN."""
-    if isinstance(value, dict):
-        parts = [_flat(f"{name}_{key}", item) for key, item in value.items()]
-        return {key: item for part in parts for key, item in part.items()}
-    if isinstance(value, list):
-        return {name: json.dumps(value)}
-    return {name: float("nan") if value is None else value}
+    measured = {name: value for name, value in record.items() if name != "settings"}
+    return row | records.flat_record(measured, settings.name)
 
 
 def _names(rows):

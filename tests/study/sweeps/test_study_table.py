@@ -141,7 +141,7 @@ def test_without_a_terminal_there_are_plain_lines(study, capsys):
         show(watch.states())  # nothing new
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "price: 3/6 complete, 1 failed"
-    assert lines[1] == f"complete: {study.cells[4].name}: ELBO -1.00, density 0.500"
+    assert lines[1] == f"complete: {study.cells[4].name}: training: ELBO -1.00, density 0.500"
     assert lines[2].startswith("price: 4/6 complete, 1 failed, ") and lines[2].endswith(" left")
     assert len(lines) == 3
 
