@@ -80,7 +80,7 @@ def load_own(
         from sparsevae.data.own.tfds import read_tfds
 
         name, rows = read_tfds(text.removeprefix(TFDS), data_dir, image_size, verify=verify)
-        return _named(name, "tfds", rows, factors)
+        return _named(name, "tfds", rows, factors, place=text)
     if data_dir is not None:
         raise ValueError(
             f"`data_dir` must be None for a path. Received: data_dir={str(data_dir)!r}"
@@ -93,14 +93,14 @@ def load_own(
 
         names = image_names(path)
         rows = read_folder(path, names, image_size, verify=verify)
-        return _named(path.resolve().name, "file", rows, factors, names)
+        return _named(path.resolve().name, "file", rows, factors, names, place=path)
     if path.suffix not in _ARRAYS:
         raise ValueError(
             "`name` must be a known set, a folder of images, a .npy or .npz file, or tfds:NAME. "
             f"Received: {path}"
         )
     rows = read_array(path, image_size, verify=verify)
-    return _named(path.stem, "file", rows, factors)
+    return _named(path.stem, "file", rows, factors, place=path)
 
 
 def from_array(
@@ -137,14 +137,16 @@ def _named(
     rows: Rows,
     factors: Table | None,
     file_names: Sequence[str] | None = None,
+    *,
+    place: str | Path = "`images`",
 ) -> ImageData:
-    _check_scale(name, rows)
+    _check_scale(place, rows)
     if factors is None:
         return PlainArray(name, source, rows)
     return with_factors(name, source, rows, factors, file_names)
 
 
-def _check_scale(name, rows):
+def _check_scale(place, rows):
     """Refuses a set whose bytes are 0 and 1 only; of others few rows are read."""
     n = rows.shape[0]
     some = np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.int64)
@@ -152,4 +154,4 @@ def _check_scale(name, rows):
     try:
         refuse_ones(is_nearly_black(rows[numbers] for numbers in itertools.chain([some], blocks)))
     except ValueError as error:
-        raise DataFileError(f"{name}: {error}") from None
+        raise DataFileError(f"{place}: {error}") from None

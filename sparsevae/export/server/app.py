@@ -109,7 +109,11 @@ class App:
 
     async def _batched(self, signature, array):
         self.measures.images.inc(len(array))
-        return await self._batchers[signature].compute(array, self.limits.timeout)
+        outputs = await self._batchers[signature].compute(array, self.limits.timeout)
+        for name, output in outputs.items():
+            if not np.isfinite(output).all():  # JSON would say null
+                raise Refused(500, f"The model gives NaN or infinite `{name}` for this request")
+        return outputs
 
     async def other_verb(self, request: Request) -> Response:
         """`:classify` and `:regress`: the signatures here are for predict."""

@@ -1,4 +1,4 @@
-"""Bodies of requests: read within limits, and binary ones as images."""
+"""Bodies of requests: read within limits, decoded, and binary ones as images."""
 
 import asyncio
 import io
@@ -6,16 +6,18 @@ import io
 import numpy as np
 
 from sparsevae.data.images import check_images
+from sparsevae.export.server.gunzip import Gunzip, is_gzip, most_sent
 from sparsevae.export.server.limits import Admission, Limits, Refused
 
 NPY = b"\x93NUMPY"
 _MAX_HEADER = 512  # of an npy file, in characters; the parser is given no deep nesting
+_TURN = 16  # pieces of a chunk that are decoded before others go on: two milliseconds
 
 
 async def read_body(
     request, limits: Limits, admission: Admission, refusal: Refused | None = None
 ) -> bytearray:
-    """The body of a request, its bytes held in `admission`.
+    """The body of a request, decoded if it is in gzip, its bytes held in `admission`.
 
     A body that is refused is still read to its end, and thrown away: a client that is cut off
     while it sends would see a broken connection instead of the answer.
@@ -27,21 +29,23 @@ async def read_body(
         refusal: Why the request is refused whatever its body is.
 
     Raises:
-        Refused: `refusal`, 413 for a large body, 503 if bodies fill the memory, 408 for a slow one.
+        Refused: `refusal`, 413 for a body that is large, or large once it is decoded, 415 for
+            another encoding, 400 for damaged gzip, 503 if bodies fill the memory, 408 for a slow
+            one.
     """
     body = bytearray()
     headers = request.headers
     try:
         async with asyncio.timeout(limits.timeout):
-            announced = int(headers.get("content-length") or 0)  # uvicorn lets digits pass only
-            if refusal is None and announced > limits.max_body:
-                refusal = _too_large(announced, limits)
+            incoming = _Incoming(body, limits, admission)
+            refusal = refusal or incoming.announce(headers)
             if refusal and headers.get("expect", "").lower() == "100-continue":
                 refusal.headers |= {"Connection": "close"}  # the client waits before it sends
                 raise refusal
             async for chunk in request.stream():
                 if refusal is None:
-                    refusal = _keep(body, chunk, limits, admission)
+                    refusal = await incoming.add(chunk)
+            refusal = refusal or incoming.end()
             if refusal:
                 raise refusal
     except BaseException as error:
@@ -53,26 +57,59 @@ async def read_body(
     return body
 
 
-def _keep(body, chunk, limits, admission):
-    """Adds a chunk; or empties the body and returns why it is refused."""
-    if len(body) + len(chunk) > limits.max_body:
-        refusal = _too_large(len(body) + len(chunk), limits)
-    else:
+class _Incoming:
+    """Decodes a body and keeps it within the limits; each step returns why it is refused, if so."""
+
+    def __init__(self, body, limits, admission):
+        self._body, self._limits, self._admission = body, limits, admission
+        self._gunzip, self._n_sent, self._most_sent = None, 0, limits.max_body
+
+    def announce(self, headers):
+        """Before the first chunk."""
         try:
-            admission.hold(len(chunk))
-            body += chunk
-            return None
-        except Refused as full:
-            refusal = full
-    admission.release(len(body))
-    body.clear()
-    return refusal
+            if is_gzip(headers.getlist("content-encoding")):
+                self._gunzip, self._most_sent = Gunzip(), most_sent(self._limits.max_body)
+            announced = int(headers.get("content-length") or 0)  # uvicorn lets digits pass only
+            self._bound(announced, self._most_sent)
+        except Refused as refusal:
+            return refusal
+        return None
 
+    async def add(self, chunk):
+        """A refusal empties the body."""
+        self._n_sent += len(chunk)
+        try:
+            self._bound(self._n_sent, self._most_sent)
+            pieces = self._gunzip.pieces(chunk) if self._gunzip else (chunk,)
+            for k, piece in enumerate(pieces, start=1):
+                self._bound(len(self._body) + len(piece), self._limits.max_body)
+                self._admission.hold(len(piece))
+                self._body += piece
+                if k % _TURN == 0:
+                    await asyncio.sleep(0)
+        except Refused as refusal:
+            self._admission.release(len(self._body))
+            self._body.clear()
+            return refusal
+        return None
 
-def _too_large(n_bytes, limits):
-    return Refused(
-        413, f"Bodies may have up to {limits.max_body:,} bytes. Received: {n_bytes:,} or more"
-    )
+    def end(self):
+        """After the last chunk."""
+        try:
+            if self._gunzip:
+                self._gunzip.end()
+        except Refused as refusal:
+            return refusal
+        return None
+
+    def _bound(self, n_bytes, most):
+        if n_bytes > most:
+            decoded = ", decoded" if self._gunzip else ""
+            raise Refused(
+                413,
+                f"Bodies may have up to {self._limits.max_body:,} bytes{decoded}. "
+                f"Received: {n_bytes:,} or more",
+            )
 
 
 def read_images(body: bytes, image_shape: tuple[int, int, int]) -> np.ndarray:

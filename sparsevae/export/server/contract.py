@@ -3,8 +3,6 @@
 Source: https://www.tensorflow.org/tfx/serving/api_rest.
 """
 
-import base64
-import binascii
 import dataclasses
 import io
 import reprlib
@@ -14,7 +12,7 @@ import orjson
 
 from sparsevae.data.images import check_images
 from sparsevae.export.inputs import read_image
-from sparsevae.export.server import regular_json
+from sparsevae.export.server import base64_text, regular_json
 
 DEFAULT = "serving_default"
 VERSION = "1"
@@ -151,8 +149,8 @@ def _read_one_png(k, value, image_shape):
             f'`png` must be objects {{"b64": "..."}}. Received: {_short(value)} as instance {k}'
         )
     try:
-        file = base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError) as error:
+        file = base64_text.decode(value["b64"])
+    except ValueError as error:
         raise ValueError(f"`b64` of instance {k} must be base64. Received: {error}") from None
     try:
         return read_image(io.BytesIO(file), image_shape)

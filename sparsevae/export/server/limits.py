@@ -22,7 +22,7 @@ class Limits:
     """Bounds of memory and time. Bodies in memory take 4 x `max_body` bytes together, at most.
 
     Attributes:
-        max_body: Bytes in a body; above: 413.
+        max_body: Bytes in a body, of one in gzip those it decodes to; above: 413.
         max_requests: Requests for codes at a time, being read, waiting and computed; above: 503.
         max_batch: Images in one call of the model.
         timeout: Seconds for headers and body to arrive (408), and for codes to be computed (504).

@@ -110,14 +110,14 @@ def save(path, value=0):
 
 
 def test_linked_folders_are_followed_once(tmp_path):
-    save(tmp_path / "elsewhere" / "b.png", 1)
+    save(tmp_path / "elsewhere" / "b.png", 9)
     save(tmp_path / "photos" / "a.png", 0)
     os.symlink(tmp_path / "elsewhere", tmp_path / "photos" / "linked")
     os.symlink(tmp_path / "photos", tmp_path / "elsewhere" / "round")
     os.symlink(tmp_path / "photos" / "a.png", tmp_path / "photos" / "c.png")
     os.symlink(tmp_path / "gone.png", tmp_path / "photos" / "d.png")
     data = load(tmp_path / "photos")
-    assert data.images(np.arange(len(data)))[:, 0, 0, 0].tolist() == [0, 0, 1]  # a, c, linked/b
+    assert data.images(np.arange(len(data)))[:, 0, 0, 0].tolist() == [0, 0, 9]  # a, c, linked/b
 
 
 def test_pictures_that_are_not_read_are_counted(tmp_path, caplog):

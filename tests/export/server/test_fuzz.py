@@ -1,5 +1,6 @@
 """Whatever is sent: an answer below 500, in JSON where it is an error; the server goes on."""
 
+import gzip
 import io
 import json
 import socket
@@ -61,7 +62,16 @@ def mutated(draw, content):
     return content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content
 
 
-BODIES = requests_in_json() | requests_in_npy() | st.binary(max_size=200) | st.just(b"\x00" * 32)
+@st.composite
+def requests_in_gzip(draw):
+    content = gzip.compress(draw(requests_in_json() | requests_in_npy()))
+    return mutated(draw, content) if draw(st.booleans()) else content
+
+
+PLAIN = requests_in_json() | requests_in_npy() | st.binary(max_size=200) | st.just(b"\x00" * 32)
+BODIES = st.tuples(PLAIN, st.sampled_from([None] * 6 + ["", "identity", "gzip", "br"])) | st.tuples(
+    requests_in_gzip(), st.just("gzip")
+)
 TYPES = st.sampled_from(
     ["application/json"] * 3 + ["application/x-npy", "application/octet-stream", "text/x", ""]
 ) | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
@@ -80,8 +90,10 @@ PATHS = st.sampled_from(
 )
 
 
-def request_is_answered(client, method, path, kind, body):
+def request_is_answered(client, method, path, kind, body, encoding):
     headers = {"Content-Type": kind.strip(), "Accept": "application/json"}
+    if encoding is not None:
+        headers["Content-Encoding"] = encoding
     target = httpx.URL(scheme="http", host="127.0.0.1", port=client.base_url.port).copy_with(
         raw_path=path.encode()
     )
@@ -124,12 +136,12 @@ def client(root):
 
 @fuzz(200, HTTP)
 def test_requests(client, method, path, kind, body):
-    request_is_answered(client, method, path, kind, body)
+    request_is_answered(client, method, path, kind, *body)
 
 
 @fuzz(200, PREDICT)
 def test_predict_requests(client, kind, body):
-    request_is_answered(client, "POST", "/v1/models/small:predict", kind, body)
+    request_is_answered(client, "POST", "/v1/models/small:predict", kind, *body)
 
 
 @fuzz(50, {"content": st.binary(max_size=100)})
@@ -140,13 +152,13 @@ def test_garbage(port, content):
 @pytest.mark.slow
 @fuzz(1500, HTTP)
 def test_many_requests(client, method, path, kind, body):
-    request_is_answered(client, method, path, kind, body)
+    request_is_answered(client, method, path, kind, *body)
 
 
 @pytest.mark.slow
 @fuzz(2500, PREDICT)
 def test_many_predict_requests(client, kind, body):
-    request_is_answered(client, "POST", "/v1/models/small:predict", kind, body)
+    request_is_answered(client, "POST", "/v1/models/small:predict", kind, *body)
 
 
 @pytest.mark.slow

@@ -49,10 +49,15 @@ JSON = {
     "booleans": (json.dumps({"instances": [[[[True]] * 4] * 4]}), "must be numbers"),
     "NaN": (json.dumps({"instances": [[[[float("nan")]] * 4] * 4]}), "JSON"),
     "infinity": (json.dumps({"instances": [[[[float("inf")]] * 4] * 4]}), "JSON"),
+    "no number": (json.dumps({"instances": ONE}).replace("0.5", "01"), "must be JSON"),
+    "between brackets": (json.dumps({"instances": ONE}).replace("],", "]5,", 1), "must be JSON"),
     "too large": (json.dumps({"instances": [[[[255]] * 4] * 4]}), "[0, 1]"),
     "negative": (json.dumps({"instances": [[[[-0.5]] * 4] * 4]}), "[0, 1]"),
-    "huge": (json.dumps({"instances": ONE}).replace("0.5", "1e999"), "[0, 1]"),
-    "huge integer": (json.dumps({"instances": ONE}).replace("0.5", "9" * 400), "[0, 1]"),
+    "huge": (json.dumps({"instances": ONE}).replace("0.5", "1e999"), "number is infinity"),
+    "huge integer": (
+        json.dumps({"instances": ONE}).replace("0.5", "9" * 400),
+        "number is infinity",
+    ),
     "deep": (deep(100_000), "JSON"),
     "deep within bounds": (deep(500), "must be numbers in lists"),
     "signature": (

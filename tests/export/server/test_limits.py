@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -203,6 +204,30 @@ def test_a_large_request_lets_others_go_first():
     np.testing.assert_array_equal(small["codes"], [[99]])
 
 
+def test_parts_are_joined_in_the_order_of_the_request():
+    """Of three parts the first is the last to be done."""
+    overtaken, done = threading.Event(), []
+
+    def call(array):
+        if array[0, 0] == 0:
+            assert overtaken.wait(timeout=30)
+        done.append(float(array[0, 0]))
+        if len(done) == 2:
+            overtaken.set()
+        return {"codes": array, "log_variance": -array}
+
+    async def compute(pool):
+        batcher = Batcher(call, pool, n_threads=2, max_batch=8, observe=lambda n: None)
+        arrays = (np.arange(24, dtype=np.float32)[:, None], np.full((8, 1), 99, np.float32))
+        return await asyncio.gather(*(batcher.compute(array, timeout=30) for array in arrays))
+
+    with ThreadPoolExecutor(2) as pool:
+        large, _ = asyncio.run(compute(pool))
+    assert done.index(0) > done.index(8)
+    np.testing.assert_array_equal(large["codes"][:, 0], np.arange(24))
+    np.testing.assert_array_equal(large["log_variance"][:, 0], -np.arange(24.0))
+
+
 def test_the_next_request_of_a_task_is_computed_too():
     """It comes in the very moment in which the queue has run empty."""
 
@@ -230,3 +255,12 @@ def test_several_threads_keep_the_order(run_server, held):
 def test_bounds_are_above_zero(name):
     with pytest.raises(ValueError, match=f"`{name}` must be above 0"):
         Limits(**{name: 0})
+
+
+@pytest.mark.parametrize("found", [np.nan, np.inf])
+def test_answers_that_are_no_numbers_are_errors(run_server, held, found):
+    """JSON has neither: a client would read null."""
+    held.call = lambda signature, array: {"codes": np.full((len(array), 1), found, np.float32)}
+    with run_server(held) as (port, _):
+        answer = predict(port, bytes(range(16)))
+    assert answer.status_code == 500 and "NaN or infinite `codes`" in answer.text
