@@ -63,12 +63,12 @@ def _networks(gate, where, seed, kernel_regularizer):
 
 
 def _check_sizes(image_shape, latent_dim, multiple):
-    sizes = tuple(check_integer("image_shape", n, minimum=1) for n in image_shape)
-    if len(sizes) != 3:
+    if not isinstance(image_shape, (tuple, list)) or len(image_shape) != 3:
         raise ValueError(
             "`image_shape` must be (height, width, channels). "
             f"Received: image_shape={image_shape!r}"
         )
+    sizes = tuple(check_integer("image_shape", n, minimum=1) for n in image_shape)
     if sizes[0] % multiple or sizes[1] % multiple:
         raise ValueError(
             f"conv_vae halves images four times: height and width must be multiples of {multiple}. "
