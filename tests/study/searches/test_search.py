@@ -209,7 +209,7 @@ def test_a_score_can_be_the_one_objective(tmp_path):
 def test_a_score_of_several_values_must_say_which_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match="one value of a score: dci_es_explicitness, dci_es_size"):
         run_search(prepare(tmp_path), objectives=["dci_es"], n_trials=1)
-    assert not list(tmp_path.rglob("record.json"))
+    assert not list(tmp_path.rglob("trial_*"))
 
 
 def test_the_tuner_is_kerastuners(whole):
