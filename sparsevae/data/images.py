@@ -41,7 +41,7 @@ def check_values(images: np.ndarray) -> None:
     """
     if images.dtype == np.uint8:
         starts = range(0, len(images), _PIECE)
-        refuse_ones(is_nearly_black(images[k : k + _PIECE] for k in starts))
+        check_bytes(images[k : k + _PIECE] for k in starts)
     elif images.dtype != bool and images.size:
         check_range(float(images.min()), float(images.max()))
 
@@ -59,27 +59,21 @@ def check_range(low: float, high: float) -> None:
         raise ValueError(f"Float images must lie in [0, 1]{hint}. Received: {found}")
 
 
-def is_nearly_black(pieces: Iterable[np.ndarray]) -> bool:
-    """Whether the largest byte of all is 1: black and white by another scale than 0 to 255.
+def check_bytes(pieces: Iterable[np.ndarray]) -> None:
+    """Refuses bytes of which the largest is 1: black and white by another scale than 0 to 255.
 
     Args:
         pieces: uint8 arrays; none is asked for after a byte above 1 was found.
+
+    Raises:
+        ValueError: saying what to do.
     """
     largest = 0
     for piece in pieces:
         largest = max(largest, int(piece.max(initial=0)))
         if largest > 1:
-            return False
-    return largest == 1
-
-
-def refuse_ones(nearly_black: bool) -> None:
-    """Refuses bytes that hold 0 and 1 only.
-
-    Raises:
-        ValueError: saying what to do.
-    """
-    if nearly_black:
+            return
+    if largest == 1:
         raise ValueError(
             "uint8 images are on the scale 0 to 255, where these are almost black: save them as "
             "bool, or multiply them by 255. Received: 0 and 1 only"

@@ -43,7 +43,12 @@ def encode_folder(
     check_choice("out", out.suffix, SUFFIXES)
     encoder = load(model, batch_size)
     files = image_files(images)
-    codes = encoder.encode(images if image_size is None else _fitted(files, encoder, image_size))
+    if image_size is None:
+        codes = encoder.encode(images)
+    else:
+        codes = np.concatenate(
+            [encoder.encode(part) for part in _fitted(files, encoder, image_size)]
+        )
     with atomic_file(out) as temporary:
         if out.suffix == ".npy":
             np.save(temporary, codes)
@@ -61,7 +66,7 @@ def encode_folder(
 
 
 def _fitted(files, encoder, image_size):
-    """The images brought to the model's size."""
+    """The images brought to the model's size, a batch at a time."""
     from sparsevae.data.own.pictures import decoded
 
     shape = encoder.image_shape
@@ -71,4 +76,7 @@ def _fitted(files, encoder, image_size):
             f"`image_size` must be that of the model, {shape[0]} x {shape[1]}. "
             f"Received: image_size={image_size}"
         )
-    return np.stack([decoded(file, shape) for file in tqdm(files, unit=" images", delay=2)])
+    starts = range(0, len(files), encoder.batch_size)
+    for start in tqdm(starts, desc="Encoding", unit=" batches", delay=2):
+        part = files[start : start + encoder.batch_size]
+        yield np.stack([decoded(file, shape) for file in part])

@@ -9,8 +9,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from sparsevae.data.images import check_bytes, check_spec
 from sparsevae.data.images import check_range as check_image_range
-from sparsevae.data.images import check_spec, refuse_ones
 from sparsevae.models.fields import (
     Contract,
     batch_name,
@@ -191,7 +191,7 @@ def refuse_assertion(text: str, image_shape: tuple[int | None, ...]) -> None:
     values = [float(value) for value in re.findall(r"[^\s\[\]]+", values)]
     with prefixed(place_of(field, batch_name(int(number), argument))):
         if check == "bytes":
-            refuse_ones(True)
+            check_bytes([np.ones(1, np.uint8)])
         elif check == "range":
             of_images = field in ("images", "partner")
             check_image_range(*values) if of_images else check_range(field, *values)

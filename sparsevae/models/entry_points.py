@@ -12,6 +12,10 @@ from sparsevae.models.inputs import (
 from sparsevae.models.sources import one_line_errors
 
 
+def _checked(batch_size):
+    return None if batch_size is None else check_integer("batch_size", batch_size, minimum=1)
+
+
 class CheckedInputs:
     """Checks what `fit`, `evaluate`, `predict` and the methods for one batch are given.
 
@@ -57,8 +61,7 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
-        if batch_size is not None:
-            batch_size = check_integer("batch_size", batch_size, minimum=1)
+        batch_size = _checked(batch_size)
         contract = self._contract(self.needs)
         x = checked_source(x, y, sample_weight, class_weight, contract=contract)
         if validation_data is not None:
@@ -97,8 +100,7 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
-        if batch_size is not None:
-            batch_size = check_integer("batch_size", batch_size, minimum=1)
+        batch_size = _checked(batch_size)
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked its validation data
             contract = self._contract(self.needs)
             x, y, sample_weight = checked_source(x, y, sample_weight, contract=contract), None, None
@@ -121,8 +123,7 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
-        if batch_size is not None:
-            batch_size = check_integer("batch_size", batch_size, minimum=1)
+        batch_size = _checked(batch_size)
         x = checked_source(x, contract=self._contract())
         with one_line_errors(self.image_shape):
             return super().predict(

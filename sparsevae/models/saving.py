@@ -83,10 +83,8 @@ class WholeFiles:
             )
             return
         super().load_own_variables({k: store[k] for k in keys if not k.startswith(_SEEDS)})
-        states = self._seed_states()
-        found = [f"{_SEEDS}{number}" for number in range(len(states))]
-        for key, state in zip(found, states, strict=True):
-            if key in keys:  # not in files of before
+        for number, state in enumerate(self._seed_states()):
+            if (key := f"{_SEEDS}{number}") in keys:  # not in files of before
                 state.assign(store[key])
 
     def _seed_states(self):

@@ -11,7 +11,7 @@ from sparsevae.checks import check_integer
 from sparsevae.data.array import PlainArray, Rows
 from sparsevae.data.files import DataFileError
 from sparsevae.data.image_data import ImageData
-from sparsevae.data.images import is_nearly_black, refuse_ones
+from sparsevae.data.images import check_bytes
 from sparsevae.data.own.array import as_bytes, is_images, read_array, with_channels
 from sparsevae.data.own.table import Table, with_factors
 from sparsevae.data.storage.fitting import fitted_arrays
@@ -152,6 +152,6 @@ def _check_scale(place, rows):
     some = np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.int64)
     blocks = (np.arange(k, min(k + _SAMPLE, n)) for k in range(0, n, _SAMPLE))
     try:
-        refuse_ones(is_nearly_black(rows[numbers] for numbers in itertools.chain([some], blocks)))
+        check_bytes(rows[numbers] for numbers in itertools.chain([some], blocks))
     except ValueError as error:
         raise DataFileError(f"{place}: {error}") from None

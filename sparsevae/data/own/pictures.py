@@ -43,10 +43,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
         damage_named(path, (*_DAMAGE, Image.DecompressionBombError)),
         Image.open(path) as image,
     ):
-        if image.mode not in CHANNELS or is_deep(image):
-            depth = (
-                "more than 8 bits a channel" if is_deep(image) else f"Pillow's mode {image.mode!r}"
-            )
+        deep = is_deep(image)
+        if image.mode not in CHANNELS or deep:
+            depth = "more than 8 bits a channel" if deep else f"Pillow's mode {image.mode!r}"
             raise DataFileError(
                 f"{path} has pixels of {depth}; expected 8 bits a channel, grey or colour"
             )

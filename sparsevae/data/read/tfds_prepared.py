@@ -145,7 +145,7 @@ def _batches(
     with damage_named(path, errors):
         builder = tfds.builder_from_directory(path)
         _check_features(path, builder.info.features, layout, factor_space)
-        _check_integers(path, builder.info.splits, layout, factor_space)
+        _check_counts(path, builder.info.splits, layout, factor_space)
         others = set(builder.info.features) - {"image", *layout.labels}
         decoders = {key: tfds.decode.SkipDecoding() for key in others}
         for split in layout.splits:
@@ -167,7 +167,7 @@ def _check_features(path: Path, features, layout: _Layout, factor_space: FactorS
             raise DataFileError(f"{path}: {label} has {found} classes; expected {size}")
 
 
-def _check_integers(path: Path, splits, layout: _Layout, factor_space: FactorSpace) -> None:
+def _check_counts(path: Path, splits, layout: _Layout, factor_space: FactorSpace) -> None:
     missing = set(layout.splits) - set(splits)
     if missing:
         raise DataFileError(f"{path} lacks the splits {sorted(missing)}; it has {sorted(splits)}")
