@@ -149,7 +149,8 @@ def _card(vae, stock, record, license):
     masks = sparsity.masks(vae)
     n_open = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     n_gates = sum(mask.size for mask in masks.values())
-    named = ("settings", "data_source", "step", "elbo", "scores", "active_latents")
+    named = ("settings", "n_steps_planned", "data_source", "step")
+    named += ("elbo", "scores", "active_latents")
     return {
         "format_version": FORMAT_VERSION,
         "license": license,

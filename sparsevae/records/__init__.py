@@ -11,6 +11,7 @@ from sparsevae.records.record import (
     is_complete,
     read_record,
     read_records,
+    set_record_aside,
     write_record,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "read_json",
     "read_record",
     "read_records",
+    "set_record_aside",
     "write_json",
     "write_record",
 ]

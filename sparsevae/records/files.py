@@ -135,6 +135,16 @@ def read_json(path: str | Path) -> Any:
         ) from error
 
 
+def rename_file(path: str | Path, to: str | Path) -> None:
+    """Renames a file within its folder, replacing `to`; it is so on the disk on return.
+
+    Raises:
+        OSError: if there is no such file, or the system refuses.
+    """
+    os.replace(path, to)
+    _sync(Path(to).parent)
+
+
 def free_bytes(path: str | Path) -> int:
     """Bytes free on the disk where `path` is, or where it would be if it does not exist yet."""
     path = Path(path).absolute()

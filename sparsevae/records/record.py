@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparsevae.records.files import read_json, write_json
+from sparsevae.records.files import read_json, rename_file, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +62,23 @@ def read_record(folder: str | Path) -> dict[str, Any]:
 def is_complete(folder: str | Path) -> bool:
     """Whether the run in `folder` has finished: its record is there."""
     return Path(folder, FILE_NAME).is_file()
+
+
+def set_record_aside(folder: str | Path) -> Path:
+    """Makes a run that is to go on incomplete; its record is kept as `record_STEP.json`.
+
+    Args:
+        folder: Folder of a complete run whose record has a `step`.
+
+    Returns:
+        Where the record is now.
+
+    Raises:
+        FileNotFoundError: if the run is not complete.
+    """
+    aside = Path(folder, f"record_{read_record(folder)['step']}.json")
+    rename_file(Path(folder, FILE_NAME), aside)
+    return aside
 
 
 def read_records(parent: str | Path) -> "pd.DataFrame":

@@ -75,7 +75,7 @@ class RunSettings:
     cut_threshold: float = 0.01
     """l1_weights: weights smaller than this are cut after training."""
     n_steps: int = 20_000
-    """Training steps."""
+    """Training steps. With more of them a run goes on, also a finished one; its phases stay."""
     batch_size: int = 64
     """Images per step."""
     learning_rate: float = 1e-3

@@ -29,6 +29,7 @@ def vae():
 def record():
     return {
         "settings": {"data": "dsprites", "seed": 2},
+        "n_steps_planned": 5,
         "data_source": "render",
         "step": 7,
         "elbo": -31.5,

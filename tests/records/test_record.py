@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from sparsevae.records import is_complete, read_record, read_records, write_record
+from sparsevae.records import (
+    is_complete,
+    read_json,
+    read_record,
+    read_records,
+    set_record_aside,
+    write_record,
+)
 
 
 def test_round_trip(tmp_path):
@@ -11,6 +18,15 @@ def test_round_trip(tmp_path):
     assert not is_complete(tmp_path / "a")
     write_record(tmp_path / "a", record)
     assert is_complete(tmp_path / "a") and read_record(tmp_path / "a") == record
+
+
+def test_a_record_set_aside_is_kept_and_no_more_the_runs(tmp_path):
+    write_record(tmp_path / "a", {"step": 20, "elbo": -1.0})
+    aside = set_record_aside(tmp_path / "a")
+    assert aside.name == "record_20.json" and read_json(aside) == {"step": 20, "elbo": -1.0}
+    assert not is_complete(tmp_path / "a") and len(read_records(tmp_path)) == 0
+    with pytest.raises(FileNotFoundError, match="not complete"):
+        set_record_aside(tmp_path / "a")
 
 
 def test_older_scores_are_read_under_the_name_of_today(tmp_path):

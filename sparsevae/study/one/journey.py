@@ -1,9 +1,7 @@
 """The whole journey of one run: data, training, scores, pictures, record."""
 
 import dataclasses
-import subprocess
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import keras
@@ -12,10 +10,9 @@ import tensorflow as tf
 from sparsevae import metrics, records
 from sparsevae.study.one import pictures
 from sparsevae.study.one.loading import load_data, training_distribution
+from sparsevae.study.one.plan import read_plan, write_plan
 from sparsevae.study.one.training import build, evaluate, train
 from sparsevae.study.settings import RunSettings
-
-PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy")
 
 
 def run(
@@ -26,6 +23,11 @@ def run(
 ) -> dict:
     """Trains, scores and pictures one model; starting it again goes on where it stopped.
 
+    With more `n_steps` a run goes on from its last checkpoint, also a complete one: its record is
+    `record_STEP.json` from then on, and the run is complete again when the new record is there.
+    The phases of sparsity stay where the first settings put them, so gates that have been fixed
+    stay so while the weights train on. `metrics` and `cut_threshold` may change too.
+
     Args:
         settings: What to do.
         parent: Folder that holds the run folder `settings.name`.
@@ -34,23 +36,24 @@ def run(
             they raise ends the run with its checkpoints kept.
 
     Returns:
-        The record, as in `record.json`: settings, versions, test ELBO and its terms in nats per
-        observation, active latents, densities by layer, scores.
+        The record, as in `record.json`: settings, steps that the phases are laid out for
+        (`n_steps_planned`), test ELBO and its terms in nats per observation, active latents,
+        densities by layer, scores.
 
     Raises:
-        ValueError: if the folder holds a run of other settings.
+        ValueError: if the folder holds a run of other settings, or one trained for more steps.
         callbacks.DivergedError: if the loss becomes NaN.
         KeyboardInterrupt: after SIGINT or SIGTERM, with a checkpoint written.
     """
     folder = Path(parent) / settings.name
-    if records.is_complete(folder):
-        _claim(folder, settings)
+    plan = read_plan(folder, settings)
+    if records.is_complete(folder) and not plan.changed:
         return records.read_record(folder)
     _set_up(settings)
     data = load_data(settings)
     distribution = training_distribution(settings, data)
-    vae = build(settings, data)
-    _claim(folder, settings)
+    vae = build(dataclasses.replace(settings, n_steps=plan.n_steps_planned), data)
+    write_plan(folder, plan)
     if tensorboard:
         logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
         watchers = [logs, *watchers]
@@ -61,6 +64,7 @@ def run(
     record = {
         "name": settings.name,
         "settings": dataclasses.asdict(settings),
+        "n_steps_planned": plan.n_steps_planned,
         "data_source": data.source,
         "factor_names": list(data.factor_names) if has_factors else [],
         **evaluate(vae, data, settings),
@@ -87,31 +91,3 @@ def _set_up(settings):
             ) from None
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(settings.seed)
-
-
-def _claim(folder, settings):
-    """Writes settings.json, or checks that the folder belongs to a run of these settings."""
-    path = folder / "settings.json"
-    wanted = dataclasses.asdict(settings)
-    if not path.exists():
-        made_by = {name: metadata.version(name) for name in PACKAGES}
-        records.write_json(
-            path, {"settings": wanted, "versions": made_by, "git_commit": _git_commit()}
-        )
-        return
-    # settings that are younger than the file had their default
-    found = dataclasses.asdict(RunSettings(**records.read_json(path)["settings"]))
-    differing = {k: (found[k], v) for k, v in wanted.items() if found[k] != v}
-    if differing:
-        listed = "; ".join(f"{k} was {old!r}, now {new!r}" for k, (old, new) in differing.items())
-        raise ValueError(
-            f"{folder} holds a run of other settings: {listed}. Choose another name, or delete it"
-        )
-
-
-def _git_commit():
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -20,6 +20,8 @@ def summary(record: dict, folder: str) -> str:
         width = max(map(len, record["densities"]))
         for name, value in record["densities"].items():
             lines.append(f"    {name:{width}}  {value:6.3f}  {'#' * round(40 * value)}")
+        if (planned := record.get("n_steps_planned", record["step"])) != record["step"]:
+            lines.append(f"  phases          are those of a run of {planned:,} steps")
     if "share_cut" in record:
         lines.append(
             f"  weights cut     {record['share_cut']['all']:9.3f} of all; "

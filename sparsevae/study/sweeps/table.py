@@ -78,10 +78,10 @@ def _kind(hint):
 
 def _row(settings, status, record) -> dict[str, Any]:
     row = {"run": settings.name, "status": status}
+    # what was run: somebody may have trained a cell further
+    values = dataclasses.asdict(settings) | record.get("settings", {})
     for field, kind in setting_columns().items():
-        value = getattr(settings, field)
-        if dataclasses.is_dataclass(value):
-            value = dataclasses.asdict(value)
+        value = values[field]
         text = kind == "string" and value is not None and not isinstance(value, str)
         row[field] = json.dumps(value, sort_keys=True) if text else value
     measured = {name: value for name, value in record.items() if name != "settings"}
