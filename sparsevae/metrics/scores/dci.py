@@ -94,8 +94,10 @@ def dci(
     Returns:
         The scores. All are 0 if no factor varies, disentanglement and completeness if no latent
         does. A perfect code reaches 1 - 7e-10; with a single factor each latent in use is
-        disentangled (1), with a single latent each factor complete. Informativeness at chance is
-        the largest class's share, of numbers 0; a perfect code reaches 0.98 by the lasso.
+        disentangled (1), with a single latent each factor complete. Disentanglement and
+        completeness are of shares: the lasso may give a code of noise one tiny coefficient, and 1,
+        so read them beside informativeness. That is at chance the largest class's share, and 0 of
+        numbers; a perfect code reaches 0.98 by the lasso.
 
     Raises:
         TypeError: if an array is not numeric.
@@ -106,9 +108,10 @@ def dci(
     References:
         Eastwood & Williams 2018, A Framework for the Quantitative Evaluation of Disentangled
         Representations: lasso and forest with the settings of its code (cianeastwood/qedr, commit
-        f1f47e5). Informativeness is one minus its error, over the spread in training and not in
-        testing; completeness is weighted, where its tables have the plain mean of
-        `completeness_per_factor`. Boosted trees and accuracy are those of disentanglement_lib
+        f1f47e5), whose depths, listed there for each factor, span 2 to 12. Informativeness is one
+        minus its error, over the spread in training and not in testing; completeness is weighted,
+        where its tables have the plain mean of `completeness_per_factor`. Boosted trees and
+        accuracy are those of disentanglement_lib
         (Locatello et al. 2019, 1811.12359).
     """
     check_choice("estimator", estimator, (*ESTIMATORS, *REGRESSORS))
@@ -119,7 +122,8 @@ def dci(
     )
     if not continuous:
         codes, test_codes = tree_features(codes).T, tree_features(test_codes).T
-    importance, per_factor = np.zeros((codes.shape[1], factors.shape[1])), np.zeros(len(factors.T))
+    importance = np.zeros((codes.shape[1], factors.shape[1]))
+    per_factor = np.zeros(factors.shape[1])
     varied = np.flatnonzero(varying_factors(factors))
     if not len(varied):
         return DCI(0.0, 0.0, importance.sum(axis=1), per_factor, 0.0, 0.0, importance)

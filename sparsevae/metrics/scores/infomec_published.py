@@ -39,11 +39,11 @@ def infomec_published(
         seed: Of the jitter that keeps equal values apart, a ten-billionth of the spread.
 
     Returns:
-        Three floats up to 1, all 0 if no factor or latent varies. info_m and info_c are 0 or above
-        (about 0.1 to 0.4 for codes of noise, of which estimates of 0 information are left);
-        info_e is near 0 for them and can fall below where classes are uneven. With a single factor
-        every latent that knows it is modular and info_m is 1, likewise info_c with a single active
-        latent.
+        Three floats up to 1, all 0 if no factor or latent varies. info_m and info_c are 0 or above,
+        and mean nothing where info_e is near 0: about half of the estimates of no information are
+        0, so codes of noise reach 0.3 to 0.8. info_e can fall below 0 where classes are uneven.
+        With a single factor every latent that knows it is modular and info_m is 1, likewise info_c
+        with a single active latent.
 
     Raises:
         TypeError: if an array is not numeric or `seed` is not an integer.
