@@ -15,6 +15,7 @@ from sparsevae.metrics.scores.downstream import downstream, unfairness, without_
 from sparsevae.metrics.scores.explicitness import explicitness
 from sparsevae.metrics.scores.factor_vae import factor_vae_from_batches, factor_vae_score
 from sparsevae.metrics.scores.infomec import infomec
+from sparsevae.metrics.scores.infomec_published import infomec_published
 from sparsevae.metrics.scores.information_gaps import dcimig, jemmig, mig_sup
 from sparsevae.metrics.scores.irs import irs
 from sparsevae.metrics.scores.med import med
@@ -45,6 +46,7 @@ __all__ = [
     "gaussian_total_correlation",
     "gaussian_wasserstein_correlation",
     "infomec",
+    "infomec_published",
     "irs",
     "jemmig",
     "med",

@@ -13,7 +13,8 @@ from sparsevae.metrics.scores.dci import DCI, dci
 from sparsevae.metrics.scores.dci_es import dci_es
 from sparsevae.metrics.scores.explicitness import explicitness
 from sparsevae.metrics.scores.factor_vae import factor_vae_from_batches
-from sparsevae.metrics.scores.infomec import infomec
+from sparsevae.metrics.scores.infomec import InfoMEC, infomec
+from sparsevae.metrics.scores.infomec_published import infomec_published
 from sparsevae.metrics.scores.information_gaps import dcimig, jemmig, mig_sup
 from sparsevae.metrics.scores.irs import irs
 from sparsevae.metrics.scores.med import med
@@ -100,8 +101,7 @@ def _dci_es(view: View) -> dict[str, float]:
     return {"_explicitness": result.explicitness, "_size": result.size}
 
 
-def _infomec(view: View) -> dict[str, float]:
-    result = infomec(*view.split)
+def _infomec(result: InfoMEC) -> dict[str, float]:
     return {"_m": result.info_m, "_e": result.info_e, "_c": result.info_c}
 
 
@@ -165,6 +165,7 @@ def _of_codes(score: Callable[[np.ndarray], float]) -> Score:
     return Score(lambda view: {"": score(view.train[0])}, higher_is_better=False, needs="")
 
 
+_MEC = ("_m", "_e", "_c")
 _DCI = ("_disentanglement", "_completeness", "_informativeness")
 _FIELDS = ("disentanglement", "completeness", "mig", "sap", "modularity", "area_precision")
 _UNIFIED = tuple(f"_{field}" for field in _FIELDS)
@@ -184,7 +185,10 @@ SCORES: dict[str, Score] = {
     "dci": Score(lambda view: _dci(view, "gbt"), _DCI, slow=True),
     "dci_fast": Score(lambda view: _dci(view, "gbt_fast"), _DCI),
     "dci_es": Score(_dci_es, ("_explicitness", "_size")),
-    "infomec": Score(_infomec, ("_m", "_e", "_c")),
+    "infomec": Score(lambda view: _infomec(infomec(*view.split)), _MEC),
+    "infomec_published": Score(
+        lambda view: _infomec(infomec_published(*view.train, seed=view.seed)), _MEC
+    ),
     "irs": Score(lambda view: {"": irs(*view.train).score}),
     "med": _of_train(med),
     "unified": Score(

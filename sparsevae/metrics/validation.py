@@ -2,6 +2,12 @@
 
 import numpy as np
 
+# Said where real-valued factors reach a score of classes.
+_REAL_VALUED = (
+    "bin real-valued factors first, or use a score that takes them: sap, dci_es and "
+    'infomec_published with continuous=True, dci with estimator="lasso" or "random_forest"'
+)
+
 
 def check_codes(codes: np.ndarray, min_samples: int = 2) -> np.ndarray:
     """Codes as a float array, or one clear error.
@@ -40,20 +46,21 @@ def check_codes(codes: np.ndarray, min_samples: int = 2) -> np.ndarray:
     return codes
 
 
-def check_factors(factors: np.ndarray) -> np.ndarray:
-    """Factors as an int64 array, or one clear error.
+def check_factors(factors: np.ndarray, *, continuous: bool = False) -> np.ndarray:
+    """Factors as an int64 array, or as a float64 array of numbers, or one clear error.
 
     Args:
         factors: Array `(n_samples, n_factors)` of class indices: whole numbers, 0 or above, in any
             numeric dtype; gaps are allowed.
+        continuous: Whether factors are any finite numbers instead.
 
     Returns:
-        Int64 array `(n_samples, n_factors)`.
+        Array `(n_samples, n_factors)`: int64, or float64 if `continuous`.
 
     Raises:
         TypeError: if the values are not numbers.
         ValueError: if the shape is not two-dimensional, an axis is empty, or a value is negative
-            or not whole.
+            or not whole, or not finite if `continuous`.
     """
     factors = np.asarray(factors)
     if factors.ndim != 2 or 0 in factors.shape:
@@ -62,35 +69,44 @@ def check_factors(factors: np.ndarray) -> np.ndarray:
             f"Received: factors.shape={factors.shape}"
         )
     if not np.can_cast(factors.dtype, np.float64, casting="same_kind"):
-        raise TypeError(f"`factors` must be integers. Received: factors.dtype={factors.dtype}")
+        kind = "real numbers" if continuous else "integers"
+        raise TypeError(f"`factors` must be {kind}. Received: factors.dtype={factors.dtype}")
     values = factors.astype(np.float64)
-    wrong = ~((values >= 0) & (values <= 2**53) & (values == np.floor(values)))
-    if wrong.any():
+    if continuous:
+        allowed, right = "finite numbers", np.isfinite(values)
+    else:
+        allowed = "class indices: whole numbers from 0 to 2**53"
+        right = (values >= 0) & (values <= 2**53) & (values == np.floor(values))
+    if not right.all():
+        advice = "" if continuous else f"; {_REAL_VALUED}"
         raise ValueError(
-            "`factors` must be class indices: whole numbers from 0 to 2**53. "
-            f"Received: {factors[wrong][0]} in factor {np.argwhere(wrong)[0, 1]}; "
-            "bin real-valued factors first"
+            f"`factors` must be {allowed}. Received: {factors[~right][0]} in factor "
+            f"{np.argwhere(~right)[0, 1]}{advice}"
         )
-    return factors.astype(np.int64)
+    return values if continuous else factors.astype(np.int64)
 
 
 def check_codes_and_factors(
-    codes: np.ndarray, factors: np.ndarray
+    codes: np.ndarray, factors: np.ndarray, *, continuous: bool = False, min_samples: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes and factors of the same samples, or one clear error.
 
     Args:
         codes: Array `(n_samples, latent_dim)`, see `check_codes`.
         factors: Array `(n_samples, n_factors)`, see `check_factors`.
+        continuous: Whether factors are numbers, see `check_factors`.
+        min_samples: Fewest samples that make sense.
 
     Returns:
-        Float codes `(n_samples, latent_dim)` and int64 factors `(n_samples, n_factors)`.
+        Float codes `(n_samples, latent_dim)` and factors `(n_samples, n_factors)`, int64 or float64
+        if `continuous`.
 
     Raises:
         TypeError: as `check_codes` and `check_factors`.
         ValueError: as `check_codes` and `check_factors`, and if the sample counts differ.
     """
-    codes, factors = check_codes(codes), check_factors(factors)
+    codes = check_codes(codes, min_samples)
+    factors = check_factors(factors, continuous=continuous)
     if len(codes) != len(factors):
         raise ValueError(
             "`codes` and `factors` must hold the same number of samples. "
@@ -100,7 +116,12 @@ def check_codes_and_factors(
 
 
 def check_split(
-    codes: np.ndarray, factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    *,
+    continuous: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Training and test samples of the same latents and factors, or one clear error.
 
@@ -109,16 +130,19 @@ def check_split(
         factors: Array `(n_train, n_factors)`, see `check_factors`.
         test_codes: Array `(n_test, latent_dim)`.
         test_factors: Array `(n_test, n_factors)`.
+        continuous: Whether factors are numbers, see `check_factors`.
 
     Returns:
-        The four arrays, codes as floats and factors as int64.
+        The four arrays, codes as floats and factors as int64, or float64 if `continuous`.
 
     Raises:
         TypeError: as `check_codes` and `check_factors`.
         ValueError: as `check_codes_and_factors`, and if latents or factors differ in number.
     """
-    codes, factors = check_codes_and_factors(codes, factors)
-    test_codes, test_factors = check_codes_and_factors(test_codes, test_factors)
+    codes, factors = check_codes_and_factors(codes, factors, continuous=continuous)
+    test_codes, test_factors = check_codes_and_factors(
+        test_codes, test_factors, continuous=continuous
+    )
     for name, train, test in (("codes", codes, test_codes), ("factors", factors, test_factors)):
         if train.shape[1] != test.shape[1]:
             raise ValueError(
@@ -135,7 +159,7 @@ def varying_factors(factors: np.ndarray) -> np.ndarray:
     not there. Where none is left a score is 0.
 
     Args:
-        factors: Integer array `(n_samples, n_factors)`.
+        factors: Array `(n_samples, n_factors)`.
 
     Returns:
         Boolean array `(n_factors,)`.

@@ -54,6 +54,9 @@ CLAIMS = {
     "infomec_m": Claims(HIGH, (0, 0.2), HIGH, MIDDLE, scale=False),
     "infomec_e": Claims((0.8, 1), LOW, (0.8, 1), (0.8, 1)),
     "infomec_c": Claims(HIGH, (0, 0.2), (0.3, 0.5), MIDDLE, scale=False),
+    "infomec_published_m": Claims(HIGH, ANY, HIGH, MIDDLE, scale=False),
+    "infomec_published_e": Claims(HIGH, LOW, HIGH, HIGH, least=-0.1),
+    "infomec_published_c": Claims(HIGH, ANY, (0.3, 0.5), MIDDLE, scale=False),
     "irs": Claims(HIGH, (0.1, 0.5), HIGH, (0.5, 0.8), scale=False),
     "med": Claims((0.8, 1), LOW, (0.8, 1), MIDDLE),
     "gaussian_total_correlation": Claims(LOW, LOW, (30, 70), LOW, most=INFINITE),
@@ -186,6 +189,7 @@ def test_fewer_latents_than_factors_and_a_single_one(name):
 # Bad input: the same refusals for every function of codes and factors
 
 PAIR = (
+    metrics.infomec_published,
     metrics.mig,
     metrics.mig_sup,
     metrics.jemmig,

@@ -67,6 +67,15 @@ def test_sap_continuous(case):
     close(metrics.sap(*split, continuous=True), expected["score"], tolerance)
 
 
+def test_sap_of_real_valued_factors():
+    expected, arrays = reference("few_latents")
+    names = "mus_train", "ys_cont_train", "mus_test", "ys_cont_test"
+    split = [arrays[name].T for name in names]
+    expected = expected["sap_continuous_on_continuous_factors"]
+    close(metrics.sap_matrix(*split, continuous=True), expected["matrix"], 1e-8)
+    close(metrics.sap(*split, continuous=True), expected["score"], 1e-8)
+
+
 def test_dci_of_a_given_importance(case):
     expected = case[0]["dci_given_importance"]
     found = metrics.dci_from_importance(case[1]["importance"])

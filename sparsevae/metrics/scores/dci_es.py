@@ -36,12 +36,13 @@ def dci_es(
     test_codes: np.ndarray,
     test_factors: np.ndarray,
     *,
+    continuous: bool = False,
     seed: int = 0,
 ) -> DCIES:
     """Explicitness by the loss-capacity curve, and size.
 
-    Probes of growing capacity predict each factor: ridge regressions of its class index as a
-    number, first on the codes, then on the codes with 8, 16, ..., 512 random Fourier features.
+    Probes of growing capacity predict each factor as a number, classes by their index: ridge
+    regressions, first on the codes, then on the codes with 8, 16, ..., 512 random Fourier features.
     With the lowest loss so far drawn over capacity, explicitness is one minus the area between
     the curve and its lowest value, as a share of the triangle that an even fall from guessing to
     the best loss would leave: 1 if the first probe is already the best, 0 if the fall is even,
@@ -50,10 +51,11 @@ def dci_es(
 
     Args:
         codes: Float array `(n_train, latent_dim)`.
-        factors: Integer array `(n_train, n_factors)`, class indices from 0; one-valued factors are
-            left out.
+        factors: Integer array `(n_train, n_factors)`, class indices from 0; finite numbers if
+            `continuous`. One-valued factors are left out.
         test_codes: Float array `(n_test, latent_dim)`.
-        test_factors: Integer array `(n_test, n_factors)`.
+        test_factors: Array `(n_test, n_factors)`.
+        continuous: Whether factors may be any numbers; the probes are the same.
         seed: Of the random features.
 
     Returns:
@@ -62,15 +64,17 @@ def dci_es(
 
     Raises:
         TypeError: if an array is not numeric.
-        ValueError: if sample counts or columns differ, a factor is negative or not whole, a code
-            is not finite, or an array is empty or not two-dimensional.
+        ValueError: if sample counts or columns differ, a class is negative or not whole, a number
+            or code is not finite, or an array is empty or not two-dimensional.
 
     References:
         Eastwood, Nicolicioiu, von Kügelgen et al. 2023, DCI-ES: An Extended Disentanglement
         Framework with Connections to Identifiability, 2210.00364, section 4. Random Fourier
         features are one of the paper's probes; capacities are evenly spaced here, one a doubling.
     """
-    codes, factors, test_codes, test_factors = check_split(codes, factors, test_codes, test_factors)
+    codes, factors, test_codes, test_factors = check_split(
+        codes, factors, test_codes, test_factors, continuous=continuous
+    )
     varied = varying_factors(factors)
     alive = np.ptp(codes, axis=0) > 0
     losses = np.ones((len(N_FEATURES), factors.shape[1]))

@@ -13,7 +13,7 @@ MIN_RANGE = 1 / 20  # of the widest latent; narrower ones are not active
 
 @dataclasses.dataclass(frozen=True)
 class InfoMEC:
-    """Three shares in [0, 1], higher is better.
+    """Three shares, higher is better.
 
     Attributes:
         info_m: Modularity: how much each active latent knows of one factor only.
@@ -29,7 +29,7 @@ class InfoMEC:
 def infomec(
     codes: np.ndarray, factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray
 ) -> InfoMEC:
-    """InfoMEC of a code.
+    """InfoMEC of a code, with bins and test samples; `infomec_published` has neither.
 
     With N the mutual information of latents and factors over the factor's entropy, a latent's
     modularity is the share of its row that the largest entry has, and a factor's compactness that
@@ -59,32 +59,43 @@ def infomec(
 
     References:
         Hsu, Dorrell, Whittington et al. 2023, Disentanglement via Latent Quantization, 2305.18378,
-        section 4. They estimate the information of continuous codes by nearest neighbors and
-        train and test an unregularized regression on the same samples; here 20 equal-width bins
-        and scikit-learn's default regularization, tested on samples of their own.
+        section 4. Theirs is `infomec_published`; here 20 equal-width bins, and scikit-learn's
+        default regularization, tested on samples of their own.
     """
     codes, factors, test_codes, test_factors = check_split(codes, factors, test_codes, test_factors)
     varied = varying_factors(factors)
-    width = np.ptp(codes, axis=0)
-    active = width > MIN_RANGE * width.max()
-    if not varied.any() or not active.any():
+    used = active(codes)
+    if not varied.any() or not used.any():
         return InfoMEC(0.0, 0.0, 0.0)
     factors, test_factors = factors[:, varied], test_factors[:, varied]
-    bins = bin_codes(codes[:, active], N_BINS)
+    bins = bin_codes(codes[:, used], N_BINS)
     information = mutual_information_matrix(bins, factors, N_BINS) / entropies(factors)
-    alive = width > 0
+    alive = np.ptp(codes, axis=0) > 0
     info_e = _explicitness(codes[:, alive], factors, test_codes[:, alive], test_factors)
-    return InfoMEC(_concentration(information), info_e, _concentration(information.T))
+    return InfoMEC(concentration(information), info_e, concentration(information.T))
 
 
-def _concentration(matrix):
-    """Mean over rows of the largest entry's share, scaled so that an even spread gives 0."""
-    total = matrix.sum(axis=1)
-    share = matrix.max(axis=1) / np.where(total > 0, total, 1.0)
-    n = matrix.shape[1]
+def active(codes: np.ndarray) -> np.ndarray:
+    """Latents wider than 1/20 of the widest, `(latent_dim,)`; none if all are constant."""
+    width = np.ptp(codes, axis=0)
+    return width > MIN_RANGE * width.max()
+
+
+def concentration(matrix: np.ndarray) -> float:
+    """Mean over rows of the largest entry's share, scaled so that an even spread gives 0.
+
+    Args:
+        matrix: Float array of entries of 0 or above; a row of zeros counts as an even spread.
+
+    Returns:
+        Float in [0, 1]; with a single column the share of rows that are not 0.
+    """
+    total, n = matrix.sum(axis=1), matrix.shape[1]
     if n == 1:
-        return float(np.mean(share))
-    return float(np.clip((np.mean(share) - 1 / n) / (1 - 1 / n), 0.0, 1.0))
+        return float(np.mean(total > 0))
+    share = np.full(len(total), 1 / n)
+    np.divide(matrix.max(axis=1), total, out=share, where=total > 0)
+    return float(np.clip((np.mean(share) - 1 / n) / (1 - 1 / n), 0.0, 1.0))  # rounding
 
 
 def _explicitness(codes, factors, test_codes, test_factors):

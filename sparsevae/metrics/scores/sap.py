@@ -27,10 +27,10 @@ def sap(
 
     Args:
         codes: Float array `(n_train, latent_dim)`.
-        factors: Integer array `(n_train, n_factors)`, class indices from 0; one-valued factors are
-            left out.
+        factors: Integer array `(n_train, n_factors)`, class indices from 0; finite numbers if
+            `continuous`. One-valued factors are left out.
         test_codes: Float array `(n_test, latent_dim)`.
-        test_factors: Integer array `(n_test, n_factors)`.
+        test_factors: Array `(n_test, n_factors)`.
         continuous: Whether factors are numbers, predicted by a straight line on the training
             samples, instead of classes.
 
@@ -41,8 +41,8 @@ def sap(
 
     Raises:
         TypeError: if an array is not numeric.
-        ValueError: if sample counts or columns differ, a factor is negative or not whole, a code
-            is not finite, or an array is empty or not two-dimensional.
+        ValueError: if sample counts or columns differ, a class is negative or not whole, a number
+            or code is not finite, or an array is empty or not two-dimensional.
 
     References:
         Kumar, Sattigeri & Balakrishnan 2018, Variational Inference of Disentangled Latent Concepts
@@ -78,7 +78,9 @@ def sap_matrix(
     Raises:
         TypeError, ValueError: as `sap`.
     """
-    codes, factors, test_codes, test_factors = check_split(codes, factors, test_codes, test_factors)
+    codes, factors, test_codes, test_factors = check_split(
+        codes, factors, test_codes, test_factors, continuous=continuous
+    )
     varied = varying_factors(factors)
     alive = np.ptp(codes, axis=0) > 0
     matrix = np.zeros((codes.shape[1], factors.shape[1]))
@@ -95,7 +97,7 @@ def sap_matrix(
 
 
 def _squared_correlations(codes, factors):
-    codes, factors = codes.astype(np.float64), factors.astype(np.float64)
+    codes = codes.astype(np.float64)
     codes, factors = codes - codes.mean(axis=0), factors - factors.mean(axis=0)
     covariance = codes.T @ factors
     variance, of_factors = np.square(codes).sum(axis=0), np.square(factors).sum(axis=0)
