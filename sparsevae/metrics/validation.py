@@ -75,13 +75,14 @@ def check_factors(factors: np.ndarray) -> np.ndarray:
 
 
 def check_codes_and_factors(
-    codes: np.ndarray, factors: np.ndarray
+    codes: np.ndarray, factors: np.ndarray, min_samples: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes and factors of the same samples, or one clear error.
 
     Args:
         codes: Array `(n_samples, latent_dim)`, see `check_codes`.
         factors: Array `(n_samples, n_factors)`, see `check_factors`.
+        min_samples: Fewest samples that make sense.
 
     Returns:
         Float codes `(n_samples, latent_dim)` and int64 factors `(n_samples, n_factors)`.
@@ -90,7 +91,7 @@ def check_codes_and_factors(
         TypeError: as `check_codes` and `check_factors`.
         ValueError: as `check_codes` and `check_factors`, and if the sample counts differ.
     """
-    codes, factors = check_codes(codes), check_factors(factors)
+    codes, factors = check_codes(codes, min_samples), check_factors(factors)
     if len(codes) != len(factors):
         raise ValueError(
             "`codes` and `factors` must hold the same number of samples. "
@@ -100,7 +101,11 @@ def check_codes_and_factors(
 
 
 def check_split(
-    codes: np.ndarray, factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    min_test: int = 2,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Training and test samples of the same latents and factors, or one clear error.
 
@@ -109,6 +114,7 @@ def check_split(
         factors: Array `(n_train, n_factors)`, see `check_factors`.
         test_codes: Array `(n_test, latent_dim)`.
         test_factors: Array `(n_test, n_factors)`.
+        min_test: Fewest test samples that make sense.
 
     Returns:
         The four arrays, codes as floats and factors as int64.
@@ -118,7 +124,7 @@ def check_split(
         ValueError: as `check_codes_and_factors`, and if latents or factors differ in number.
     """
     codes, factors = check_codes_and_factors(codes, factors)
-    test_codes, test_factors = check_codes_and_factors(test_codes, test_factors)
+    test_codes, test_factors = check_codes_and_factors(test_codes, test_factors, min_test)
     for name, train, test in (("codes", codes, test_codes), ("factors", factors, test_factors)):
         if train.shape[1] != test.shape[1]:
             raise ValueError(
