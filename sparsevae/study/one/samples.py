@@ -102,7 +102,7 @@ def counts_that_fit(
 ) -> tuple[Sequence[int], int, list[str]]:
     """Numbers of labels and of test images for a set, and in words what was left out.
 
-    A full grid has any number of images. Of another set no image is used twice. By default a fifth
+    A full grid has any number of images. Of another set no image is used twice. By default a sixth
     of it is kept for testing (`N_TEST` at most), those of `SIZES` that fit into the rest are taken,
     and what these leave is for testing too (`N_TEST` at most).
 
@@ -117,6 +117,23 @@ def counts_that_fit(
     if hasattr(data, "index"):
         return sizes or SIZES, n_test or N_TEST, []
     n = len(data)
+    _check_n_test(data, n_test)
+    kept = n_test or (1 if sizes else max(1, min(n // 6, N_TEST)))
+    taken = sizes or [size for size in SIZES if size <= n - kept]
+    if not taken or max(taken) > n - kept:
+        raise ValueError(
+            f"`sizes` must be at most {n - kept} for {data.name}, which has {n} images, of which "
+            f"{kept} must be for testing. Received: sizes={list(sizes or SIZES)}"
+        )
+    n_test = n_test or min(N_TEST, n - max(taken))
+    too_many = ", ".join(f"{size:,}" for size in SIZES if not sizes and size not in taken)
+    words = f"{too_many} labels: {data.name} has {n:,} images, {n_test:,} of them for testing"
+    return taken, n_test, [words] if too_many else []
+
+
+def _check_n_test(data, n_test):
+    """Refuses more test images than leave two to learn from."""
+    n = len(data)
     if n < 3:
         raise ValueError(
             "`folder` must be of a model whose data set has at least 3 images, 2 to learn from and "
@@ -124,22 +141,6 @@ def counts_that_fit(
         )
     if n_test is not None and n_test > n - 2:
         raise ValueError(
-            f"`n_test` must be at most {n - 2} for {data.name}, which has {n} images, each of them "
-            f"for training or for testing. Received: n_test={n_test}"
+            f"`n_test` must be at most {n - 2} for {data.name}, which has {n} images, of which 2 "
+            f"must be to learn from. Received: n_test={n_test}"
         )
-    if sizes is None:
-        most = n - (n_test or max(1, min(n // 5, N_TEST)))
-        taken = [size for size in SIZES if size <= most]
-    else:
-        most = n - (n_test or 1)
-        taken = [] if max(sizes) > most else sizes
-    if not taken:
-        kept = f" and tests on {n_test} of them" if n_test else ", of which 1 must be for testing"
-        raise ValueError(
-            f"`sizes` must be at most {n - (n_test or 1)} for {data.name}, which has {n} images"
-            f"{kept}. Received: sizes={list(sizes or SIZES)}"
-        )
-    n_test = n_test or min(N_TEST, n - max(taken))
-    too_many = ", ".join(f"{size:,}" for size in SIZES if sizes is None and size > most)
-    words = f"{too_many} labels: {data.name} has {n:,} images, {n_test:,} of them for testing"
-    return taken, n_test, [words] if too_many else []
