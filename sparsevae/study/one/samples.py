@@ -99,7 +99,7 @@ class Samples:
 
 def counts_that_fit(
     data: FactorData, sizes: Sequence[int] | None, n_test: int | None
-) -> tuple[Sequence[int], int, list[str]]:
+) -> tuple[list[int], int, list[str]]:
     """Numbers of labels and of test images for a set, and in words what was left out.
 
     A full grid has any number of images. Of another set no image is used twice. By default a sixth
@@ -114,21 +114,23 @@ def counts_that_fit(
     Raises:
         ValueError: if what is asked for does not fit, or the set is too small for anything.
     """
+    wanted = list(SIZES if sizes is None else sizes)
     if hasattr(data, "index"):
-        return sizes or SIZES, n_test or N_TEST, []
+        return wanted, n_test or N_TEST, []
     n = len(data)
     _check_n_test(data, n_test)
-    kept = n_test or (1 if sizes else max(1, min(n // 6, N_TEST)))
-    taken = sizes or [size for size in SIZES if size <= n - kept]
-    if not taken or max(taken) > n - kept:
+    kept = n_test or (max(1, min(n // 6, N_TEST)) if sizes is None else 1)
+    fitting = [size for size in wanted if size <= n - kept]
+    too_many = [size for size in wanted if size > n - kept]
+    if not fitting or (too_many and sizes is not None):
         raise ValueError(
             f"`sizes` must be at most {n - kept} for {data.name}, which has {n} images, of which "
-            f"{kept} must be for testing. Received: sizes={list(sizes or SIZES)}"
+            f"{kept} must be for testing. Received: sizes={wanted}"
         )
-    n_test = n_test or min(N_TEST, n - max(taken))
-    too_many = ", ".join(f"{size:,}" for size in SIZES if not sizes and size not in taken)
-    words = f"{too_many} labels: {data.name} has {n:,} images, {n_test:,} of them for testing"
-    return taken, n_test, [words] if too_many else []
+    n_test = n_test or min(N_TEST, n - max(fitting))
+    listed = ", ".join(f"{size:,}" for size in too_many)
+    words = f"{listed} labels: {data.name} has {n:,} images, {n_test:,} of them for testing"
+    return fitting, n_test, [words] if too_many else []
 
 
 def _check_n_test(data, n_test):
