@@ -16,19 +16,16 @@ class Arguments:
 
     folder: tyro.conf.Positional[Path]
     """runs/NAME or saved_models/NAME."""
-    tasks: tuple[Literal["labels", "reduced", "strong", "fairness"], ...] = (
-        "labels",
-        "reduced",
-        "strong",
-        "fairness",
-    )
-    """Few labels; without the best latent; under a shift; dependence on other factors."""
+    tasks: tuple[Literal["labels", "reduced", "strong", "fairness"], ...] | None = None
+    """Few labels; without the best latent; under a shift; dependence on other factors. Default all
+    that the data set allows."""
     predictors: tuple[Literal["logistic", "gbt", "gbt_fast"], ...] = ("logistic", "gbt")
     """Logistic regression; boosted trees, exact or fast."""
-    sizes: tuple[int, ...] = (10, 100, 1_000, 10_000)
-    """Numbers of labels; the other tasks use the largest."""
-    n_test: int = 5_000
-    """Test images."""
+    sizes: tuple[int, ...] | None = None
+    """Numbers of labels; the other tasks use the largest. Default those of 10, 100, 1000 and 10000
+    that the data set allows."""
+    n_test: int | None = None
+    """Test images. Default 5000, or what the data set has left."""
     n_shifts: int = 5
     """Shifts of another factor, for each factor."""
     n_per_value: int = 100

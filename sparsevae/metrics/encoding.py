@@ -27,6 +27,19 @@ class ImagesWithFactors(Protocol):
         """Images `(n, height, width, channels)` by number."""
 
 
+def factors_to_score(data: ImagesWithFactors) -> np.ndarray:
+    """Factors of all images: the one rule for whether a set has any that scores can use.
+
+    Returns:
+        Integer array `(n_images, n_factors)`; no columns if factors are not known, or none of them
+        takes two values.
+    """
+    if not hasattr(data, "factors"):
+        return np.empty((len(data), 0), np.int64)
+    factors = data.factors(np.arange(len(data)))
+    return factors if varying_factors(factors).any() else factors[:, :0]
+
+
 @dataclass(frozen=True)
 class Rows:
     """Arrays whose first axis is the same: one sample, vote or pair a row."""

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.metrics.activity import active_latents
-from sparsevae.metrics.encoding import ImagesWithFactors, encode_once
+from sparsevae.metrics.encoding import ImagesWithFactors, encode_once, factors_to_score
 from sparsevae.metrics.registry import SCORES, SLOW, UNSUPERVISED, View, draw_images
 
 # Half the width of a 95 % interval, in standard errors.
@@ -42,8 +42,8 @@ def evaluate(
     be off: resampled codes hold duplicates, which raises every estimate of information.) It is
     about the images drawn, not about training another model.
 
-    Of a data set without factors only the unsupervised scores can be computed, which is what "all"
-    then means; there is no ceiling.
+    Of a data set without factors, or with one value of each, only the unsupervised scores can be
+    computed, which is what "all" then means; there is no ceiling.
 
     Args:
         encode: Callable from uint8 images `(n, height, width, channels)` to codes
@@ -62,8 +62,9 @@ def evaluate(
 
     Raises:
         TypeError: if a count is not an integer or the codes are not numbers.
-        ValueError: if a name is unknown, a score needs factors that the data set does not have, the
-            codes have a wrong shape or are not finite, or a count is too small.
+        ValueError: if a name is unknown, a score needs factors and the data set has none that
+            takes two values, the codes have a wrong shape or are not finite, or a count is too
+            small.
     """
     asked = [metrics] if isinstance(metrics, str) else list(metrics)
     names = score_names(asked)
@@ -71,10 +72,10 @@ def evaluate(
     batch_size = check_integer("batch_size", batch_size, minimum=1)
     if check_integer("n_bootstrap", n_bootstrap, minimum=0) == 1:
         raise ValueError("`n_bootstrap` must be 0 or at least 2. Received: n_bootstrap=1")
-    has_factors = hasattr(data, "factors")
+    factors = factors_to_score(data)
+    has_factors = bool(factors.shape[1])
     if not has_factors:
         names = _without_factors(asked, names, data)
-    factors = data.factors(np.arange(len(data))) if has_factors else np.empty((len(data), 0), int)
     rng = np.random.default_rng(seed)
     draw = draw_images(factors, names, n_samples, rng)
     table = encode_once(encode, data, draw.images(), batch_size)
@@ -98,9 +99,11 @@ def _without_factors(asked: list[str], names: list[str], data: ImagesWithFactors
     """The unsupervised scores among `names`; others may come from "all" only."""
     refused = [name for name in asked if name not in ("all", *UNSUPERVISED)]
     if refused:
+        known = hasattr(data, "factors")
+        lack = "whose factors have one value each" if known else "which has no factors"
         raise ValueError(
             f"`metrics` must be among {', '.join(UNSUPERVISED)} for {getattr(data, 'name', 'data')}"
-            f", which has no factors. Received: {', '.join(refused)}"
+            f", {lack}. Received: {', '.join(refused)}"
         )
     return [name for name in names if name in UNSUPERVISED]
 

@@ -122,6 +122,7 @@ def check_split(
     test_factors: np.ndarray,
     *,
     continuous: bool = False,
+    min_test: int = 2,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Training and test samples of the same latents and factors, or one clear error.
 
@@ -131,6 +132,7 @@ def check_split(
         test_codes: Array `(n_test, latent_dim)`.
         test_factors: Array `(n_test, n_factors)`.
         continuous: Whether factors are numbers, see `check_factors`.
+        min_test: Fewest test samples that make sense.
 
     Returns:
         The four arrays, codes as floats and factors as int64, or float64 if `continuous`.
@@ -141,7 +143,7 @@ def check_split(
     """
     codes, factors = check_codes_and_factors(codes, factors, continuous=continuous)
     test_codes, test_factors = check_codes_and_factors(
-        test_codes, test_factors, continuous=continuous
+        test_codes, test_factors, continuous=continuous, min_samples=min_test
     )
     for name, train, test in (("codes", codes, test_codes), ("factors", factors, test_factors)):
         if train.shape[1] != test.shape[1]:

@@ -87,7 +87,8 @@ class RunSettings:
     checkpoint_every: int = 500
     """Steps between checkpoints, also between rows of the history."""
     metrics: list[str] = dataclasses.field(default_factory=lambda: ["mig", "sap", "dci_fast"])
-    """Scores at the end; of a set without factors those that need none. "all" takes minutes."""
+    """Scores at the end; of a set without factors, or with one value of each, those that need none.
+    "all" takes minutes."""
     n_threads: int = 0
     """CPU threads of TensorFlow; 0 is all cores."""
     seed: int = 0

@@ -6,7 +6,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from sparsevae import metrics
-from sparsevae.metrics.scores.downstream import predict
+from sparsevae.metrics.scores.downstream import predict, prediction_counts, sample_efficiency
 
 PREDICTORS = ("logistic", "gbt", "gbt_fast")
 
@@ -140,3 +140,25 @@ def test_bad_arguments_are_refused(change, message):
     }
     with pytest.raises(ValueError, match=message):
         metrics.downstream(**(arguments | change))
+
+
+def test_predictions_are_counted_under_each_value():
+    counts = prediction_counts(np.array([[0, 2, 2], [0, 0, 0]]), 4)
+    assert counts.tolist() == [[1, 3], [0, 0], [2, 0], [0, 0]]
+    # Two of three predictions move: each value is 1/3 from the mean.
+    assert metrics.unfairness(counts) == pytest.approx(1 / 3)
+
+
+def test_efficiency_is_a_ratio_of_means():
+    assert sample_efficiency(np.array([0.2, 0.4]), np.array([0.6, 1.0])) == pytest.approx(0.375)
+    assert np.isnan(sample_efficiency(np.zeros(2), np.zeros(2)))
+
+
+def test_one_test_sample_is_enough():
+    codes, factors = np.array([[0.0], [1.0], [0.1], [0.9]]), np.array([[0], [1], [0], [1]])
+    found = metrics.downstream(codes, factors, codes[:1], factors[:1], predictor="logistic")
+    assert found.test == 1.0
+    with pytest.raises(ValueError, match="n_samples of at least 1"):
+        metrics.downstream(codes, factors, codes[:0], factors[:0])
+    with pytest.raises(ValueError, match="n_samples of at least 2"):
+        metrics.downstream(codes[:1], factors[:1], codes, factors)

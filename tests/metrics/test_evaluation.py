@@ -8,7 +8,7 @@ import pytest
 
 from sparsevae.metrics import evaluate
 from sparsevae.metrics.evaluation import score_names
-from sparsevae.metrics.registry import SCORES, SLOW
+from sparsevae.metrics.registry import SCORES, SLOW, UNSUPERVISED
 
 QUICK = ("mig", "sap", "factor_vae", "beta_vae")
 
@@ -170,12 +170,44 @@ def test_unknown_name_is_refused_before_anything_is_drawn(names, match):
         evaluate(None, None, metrics=names)
 
 
-def test_data_without_a_factor_that_varies_is_refused():
-    class Constant(GridData):
-        factor_sizes = (1, 1, 1, 1)
+class Constant(GridData):
+    """Sixty images whose one factor has one value."""
 
-    with pytest.raises(ValueError, match="`data` must have a factor"):
-        evaluate(perfect, Constant(), metrics="mig")
+    name = "constant"
+    factor_names = ("color",)
+
+    def __len__(self):
+        return 60
+
+    def factors(self, indices):
+        return np.full((len(indices), 1), 3)
+
+    def images(self, indices):
+        return DATA.images(indices)
+
+
+def test_where_no_factor_varies_all_means_what_needs_none():
+    scores = evaluate(perfect, Constant(), n_samples=50, n_bootstrap=2)
+
+    class Plain:
+        images = Constant().images
+        __len__ = Constant.__len__
+
+    assert scores == evaluate(perfect, Plain(), n_samples=50, n_bootstrap=2)
+    names = {name for name in SCORES if any(key.startswith(name) for key in scores)}
+    assert names == set(UNSUPERVISED)
+    assert list(evaluate(perfect, Constant(), metrics="mutual_information_score")) == [
+        *("mutual_information_score", "mutual_information_score_active", "spread_latents")
+    ]
+
+
+@pytest.mark.parametrize("names", ["mig", ["factor_vae"], ["all", "beta_vae"]])
+def test_where_no_factor_varies_what_needs_one_is_refused(names):
+    asked = names if isinstance(names, str) else names[-1]
+    match = f"`metrics` must be among .*, whose factors have one value each. Received: {asked}"
+    with pytest.raises(ValueError, match=match) as caught:
+        evaluate(None, Constant(), metrics=names)
+    assert "\n" not in str(caught.value) and "constant" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -120,13 +120,10 @@ def downstream(
 ) -> Downstream:
     """Accuracy of one classifier a factor, trained on codes.
 
-    The ratio of its mean test accuracies with 100 and with 10,000 samples is the field's measure
-    of sample efficiency.
-
     Args:
-        codes: Float array `(n_train, latent_dim)`.
+        codes: Float array `(n_train, latent_dim)`, n_train of at least 2.
         factors: Integer array `(n_train, n_factors)`.
-        test_codes: Float array `(n_test, latent_dim)`.
+        test_codes: Float array `(n_test, latent_dim)`, n_test of at least 1.
         test_factors: Integer array `(n_test, n_factors)`.
         predictor: "logistic", "gbt" or "gbt_fast".
         seed: Breaks ties in trees.
@@ -140,7 +137,9 @@ def downstream(
         with 10 penalties and 5 folds. Where that stops (one label, folds of one label) a rule
         stands here.
     """
-    codes, factors, test_codes, test_factors = check_split(codes, factors, test_codes, test_factors)
+    codes, factors, test_codes, test_factors = check_split(
+        codes, factors, test_codes, test_factors, min_test=1
+    )
     check_choice("predictor", predictor, tuple(PREDICTORS))
 
     def accuracies(k):
@@ -193,6 +192,35 @@ def without_best_latents(
         found = boost(ESTIMATORS["gbt"](features), labels, features[:, :1], rng)
         left = np.delete(left, found.importance.argmax())
     return left
+
+
+def sample_efficiency(few: np.ndarray, many: np.ndarray) -> float:
+    """Ratio of mean test accuracies from few and from many labels; the field takes 100 and 10,000.
+
+    Args:
+        few: Test accuracies `(n_factors,)` of classifiers that learned from few labels.
+        many: The same from many labels.
+
+    Returns:
+        Float of at least 0, near 1 if few labels are enough; NaN if `many` are all 0.
+
+    References:
+        Locatello et al. 2019, Challenging Common Assumptions, section 5.5, 1811.12359.
+    """
+    return float(np.mean(few) / np.mean(many)) if np.any(many) else float("nan")
+
+
+def prediction_counts(predicted: np.ndarray, n_labels: int) -> np.ndarray:
+    """How often each label was predicted under each value of a factor, as `unfairness` takes it.
+
+    Args:
+        predicted: Integer array `(n_values, n_samples)`, labels in 0 ... n_labels - 1.
+        n_labels: Labels there are.
+
+    Returns:
+        Integer array `(n_labels, n_values)`; columns sum to n_samples.
+    """
+    return np.transpose([np.bincount(row, minlength=n_labels) for row in predicted])
 
 
 def unfairness(counts: np.ndarray) -> float:

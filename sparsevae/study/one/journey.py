@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from sparsevae import metrics, records
+from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.study.one import pictures
 from sparsevae.study.one.loading import load_data, training_distribution
 from sparsevae.study.one.plan import read_plan, write_plan
@@ -60,17 +61,15 @@ def run(
     train(vae, data, settings, folder, distribution, watchers)
     with records.atomic_file(folder / "model.keras") as temporary:
         vae.save(temporary)
-    has_factors = hasattr(data, "factors")
+    names = settings.metrics if factors_to_score(data).shape[1] else "all"
     record = {
         "name": settings.name,
         "settings": dataclasses.asdict(settings),
         "n_steps_planned": plan.n_steps_planned,
         "data_source": data.source,
-        "factor_names": list(data.factor_names) if has_factors else [],
+        "factor_names": list(data.factor_names) if hasattr(data, "factors") else [],
         **evaluate(vae, data, settings),
-        "scores": metrics.evaluate(
-            vae.codes, data, metrics=settings.metrics if has_factors else "all", seed=0
-        ),
+        "scores": metrics.evaluate(vae.codes, data, metrics=names, seed=0),
     }
     records.write_json(folder / "scores.json", record["scores"])
     pictures.draw(vae, data, folder)

@@ -13,8 +13,10 @@ def summary(record: dict, folder: str) -> str:
         f"  active latents  {record['active_latents']:6.0f} of {record['settings']['latent_dim']}",
         *(f"  {line}" for line in score_table(record["scores"]).splitlines()),
     ]
-    if not record.get("factor_names", True):
-        lines.append("  the set has no factors: scores that need them are left out")
+    known = "factor_names" in record  # not in records of before
+    if known and not any(name.endswith("_ceiling") for name in record["scores"]):
+        lack = "factors of two values" if record["factor_names"] else "factors"
+        lines.append(f"  the set has no {lack}: scores that need them are left out")
     if "density" in record:
         lines.append(f"  density         {record['density']:9.3f} of all links are open; by layer:")
         width = max(map(len, record["densities"]))

@@ -8,6 +8,7 @@ import pytest
 
 from sparsevae import data as data_sets
 from sparsevae.study.one import downstream
+from sparsevae.study.one.samples import Samples
 
 
 @pytest.fixture
@@ -46,6 +47,8 @@ def test_a_perfect_code(perfect):
     assert (strong["factor"] != strong["other"]).all() and (strong["test_accuracy"] > 0.95).all()
     assert (table[table["task"] == "fairness"]["unfairness"] < 0.05).all()
     assert (table[table["task"] != "labels"]["n_labels"] == 200).all()
+    assert (table[table["task"] != "fairness"]["n_test"] == 100).all()
+    assert table.attrs["left_out"] == []
 
 
 def test_a_code_of_another_factor_is_unfair(monkeypatch):
@@ -63,18 +66,19 @@ def test_a_code_of_another_factor_is_unfair(monkeypatch):
 
 def test_shifts_are_real(perfect, monkeypatch):
     """In training the other factor has one value, and in testing never that one."""
-    seen = []
-    codes_of = downstream._Draw.codes_of
-    monkeypatch.setattr(
-        downstream._Draw, "codes_of", lambda self, f: seen.append(f) or codes_of(self, f)
-    )
+    seen, shifted = [], Samples.shifted
+
+    def spy(self, *arguments):
+        seen.append(shifted(self, *arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(Samples, "shifted", spy)
     table = downstream.downstream_tasks("x", ["strong"], **FEW)
-    pairs = list(zip(seen[2::2], seen[3::2], strict=True))
     names = data_sets.load("tiny").factor_names
-    assert len(pairs) == len(table) == 6
-    for (train, test), other in zip(pairs, table["other"], strict=True):
-        values = set(train[:, names.index(other)])
-        assert len(values) == 1 and not values & set(test[:, names.index(other)])
+    assert len(seen) == len(table) == 6
+    for (train, test), other in zip(seen, table["other"], strict=True):
+        values = set(train.factors[:, names.index(other)])
+        assert len(values) == 1 and not values & set(test.factors[:, names.index(other)])
 
 
 def test_same_seed_same_table(perfect):
@@ -85,7 +89,7 @@ def test_same_seed_same_table(perfect):
 def test_summary_and_files(tmp_path):
     accuracy = {100: [0.2, 0.4], 10_000: [0.6, 1.0]}
     rows = [
-        {"task": "labels", "predictor": "gbt", "n_labels": n, "factor": f"f{k}"}
+        {"task": "labels", "predictor": "gbt", "n_labels": n, "n_test": 40, "factor": f"f{k}"}
         | {"train_accuracy": 1.0, "test_accuracy": value, "chance": 0.25}
         for n, values in accuracy.items()
         for k, value in enumerate(values)
@@ -96,14 +100,18 @@ def test_summary_and_files(tmp_path):
         ("strong", "f1", 0.5),
     ):
         row = {"task": task, "predictor": "gbt", "n_labels": 10_000, "factor": "f0", "other": other}
-        rows.append(row | {"test_accuracy": value})
+        rows.append(row | {"test_accuracy": value, "n_test": 7})
     rows.append({"task": "fairness", "predictor": "gbt", "factor": "f0", "unfairness": 0.125})
-    table = pd.DataFrame(rows, columns=downstream.COLUMNS)
+    table = pd.DataFrame(rows, columns=downstream.COLUMNS).astype({"n_test": "Int64"})
+    table.attrs["left_out"] = ["fairness: no grid"]
     lines = downstream.downstream_summary(table).splitlines()
+    assert lines[0].endswith("   on 40 images")
     assert lines[1].split()[:3] == ["gbt", "0.300", "0.800"]
     assert lines[1].endswith("efficiency 100 / 10,000: 0.375")
     assert lines[2].split() == ["chance", "0.250", "0.250"]
-    assert [line.split()[2] for line in lines[3:]] == ["0.100", "0.500", "0.125"]
+    assert [line.split()[2] for line in lines[3:-1]] == ["0.100", "0.500", "0.125"]
+    assert lines[4].endswith("on 7 images or more")
+    assert lines[-1] == "left out   fairness: no grid"
     downstream.write_downstream(table, tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), table, check_dtype=False)
     rows = json.loads((tmp_path / "t.json").read_text())
@@ -118,6 +126,7 @@ def test_summary_and_files(tmp_path):
         ({"tasks": ["label"]}, "Did you mean 'labels'"),
         ({"predictors": ["gb"]}, "Did you mean 'gbt'"),
         ({"sizes": [10, 1]}, "`sizes` must be an integer of at least 2"),
+        ({"sizes": []}, "`sizes` must hold at least one number"),
         ({"n_test": 0}, "`n_test` must be an integer of at least 1"),
         ({"n_shifts": 0}, "`n_shifts` must be an integer of at least 1"),
         ({"n_per_value": 0}, "`n_per_value` must be an integer of at least 1"),

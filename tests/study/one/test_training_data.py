@@ -197,6 +197,18 @@ def test_a_run_with_factors_trains_on_part_and_is_scored_on_all(own, photos, mon
     assert score(photos.parent / "part", ("mig",)) == record["scores"]
 
 
+def test_a_run_where_no_factor_varies_has_the_scores_that_need_none(own, photos, tmp_path):
+    table = pd.read_csv(photos / "factors.csv").assign(row=3)[["file", "row"]]
+    table.to_csv(tmp_path / "one.csv", index=False)
+    settings = dataclasses.replace(own, name="one_value", factors=str(tmp_path / "one.csv"))
+    record = run(settings, tmp_path)
+    assert record["factor_names"] == ["row"]
+    expected = {name + end for name in UNSUPERVISED for end in ("", "_active")}
+    assert set(record["scores"]) == {*expected, "spread_latents"}
+    text = summary(record, "")
+    assert "the set has no factors of two values: scores that need them are left out" in text
+
+
 def test_variants_and_image_sizes_reach_the_data(photos, own, tmp_path):
     Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(tmp_path / "wall.png")
     scream = RunSettings("a", data="scream_tiny", background=str(tmp_path / "wall.png"))
