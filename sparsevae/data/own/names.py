@@ -23,9 +23,9 @@ def in_order_of_files(
     """The rows of a table in the order of the files, without the column that names them.
 
     A column names files if it holds words that name files or that all differ, or, being called so,
-    numbers that all differ and are those in the files' names. A name may lack its ending or have another
-    one, have folders before it or lack some, be in another case, or be written with backslashes:
-    it must then still mean one file only.
+    numbers that all differ and are those in the files' names. A name may lack its ending or have
+    another one, have folders before it or lack some, be in another case, or be written with
+    backslashes: it must then still mean one file only.
 
     Args:
         frame: A row an image.
@@ -127,8 +127,8 @@ def _value(path: str) -> float | None:
 
 def _meant(column, written, files):
     """Files that each row of a column may mean; None for a column that names none."""
+    called = _CALLED & set(re.findall(r"[^\W\d_]+", str(column.name).casefold()))
     if column.dtype.kind in "biuf":
-        called = _CALLED & set(re.findall(r"[^\W\d_]+", str(column.name).casefold()))
         return _by_number(column, written, files) if called else None
     if not all(isinstance(value, str) for value in written):
         return None
@@ -136,7 +136,8 @@ def _meant(column, written, files):
     # Values of a factor may happen to be names without ending: `square` beside `square.png`.
     in_full = any(value.strip() in files.names for value in written)
     mostly = 2 * sum(map(bool, places)) > len(places)
-    return places if are_names(written) or in_full or mostly else None
+    alone = len(places) == 1 and called  # one word does not tell names from values
+    return places if are_names(written) or in_full or mostly or alone else None
 
 
 def _by_number(column, written, files):

@@ -100,7 +100,12 @@ def _frame(table: Table) -> pd.DataFrame:
             raise ValueError(
                 f"`factors` must have columns (n_images,) of one length. Received: {shapes}"
             )
-        return pd.DataFrame({str(name): list(column) for name, column in table.items()})
+        try:
+            return pd.DataFrame({str(name): list(column) for name, column in table.items()})
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"`factors` must hold text that UTF-8 can write. Received: {error.object!r}"
+            ) from None
     if not isinstance(table, np.ndarray):
         raise TypeError(
             "`factors` must be the path of a CSV or Parquet file, a pandas DataFrame, a dict of "

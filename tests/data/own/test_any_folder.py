@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from any_folder import GREY, PLACE, STEM, File, folders, seen, write
+from any_folder import GREY, PLACE, STEM, File, drawing, folders, seen, write
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -361,3 +361,116 @@ def test_tables(**drawn):
 @fuzz(3000, TABLES)
 def test_many_tables(**drawn):
     every_label_is_right_or_the_table_refused(**drawn)
+
+
+# Arrays
+
+LAYOUTS = {
+    "grey": lambda pixels: pixels,
+    "one channel": lambda pixels: pixels[..., None],
+    "colour": lambda pixels: np.stack([pixels] * 3, axis=-1),
+    "channels first": lambda pixels: np.stack([pixels] * 3, axis=1),
+    "four channels": lambda pixels: np.stack([pixels] * 4, axis=-1),
+    "one image": lambda pixels: pixels[0],
+    "no image": lambda pixels: pixels[:0],
+}
+DTYPES = {  # of pixels that are True and False
+    "bytes": lambda pixels: np.where(pixels, 240, 10).astype(np.uint8),
+    "booleans": lambda pixels: pixels,
+    "floats": lambda pixels: pixels.astype(np.float32) * 0.9,
+    "halves": lambda pixels: pixels.astype(np.float16),
+    "big-endian": lambda pixels: pixels.astype(">f8"),
+    "bytes 0 and 1": lambda pixels: pixels.astype(np.uint8),
+    "floats to 255": lambda pixels: pixels * 255.0,
+    "NaN": lambda pixels: np.where(pixels, np.nan, 0.5),
+    "16 bits": lambda pixels: pixels.astype(np.uint16) * 65535,
+    "integers": lambda pixels: pixels * 255,
+    "complex": lambda pixels: pixels * 1j,
+    "objects": lambda pixels: pixels.astype(object),
+    "words": lambda pixels: pixels.astype(str),
+}
+DAMAGES = {
+    "none": lambda content: content,
+    "cut": lambda content: content[:-30],
+    "cut in its header": lambda content: content[:50],
+    "empty": lambda content: b"",
+    "text": lambda content: b"<html>not found</html>",
+    "longer": lambda content: content + b"0",
+}
+ARRAYS = {
+    "n": st.integers(1, 9),
+    "layout": st.sampled_from([*["grey", "one channel", "colour"] * 3, *LAYOUTS]),
+    "dtype": st.sampled_from([*list(DTYPES)[:5] * 3, *DTYPES]),
+    "fortran": st.sampled_from([False, False, False, True]),
+    "suffix": st.sampled_from([".npy", ".npz", "compressed.npz", "two.npz"]),
+    "damage": st.sampled_from(["none"] * 5 + list(DAMAGES)),
+    "image_size": st.sampled_from([None, 8, 16]),
+}
+
+
+def every_array_is_right_or_refused(n, layout, dtype, fortran, suffix, damage, image_size):
+    pixels = np.stack([drawing(who, (16, 16)) for who in range(n)])
+    images = np.asarray(LAYOUTS[layout](DTYPES[dtype](pixels)), order="F" if fortran else "C")
+    with place() as root:
+        path = root / f"mine{suffix}"
+        if suffix == ".npy":
+            np.save(path, images)
+        else:
+            others = {"labels": np.arange(n), "odd": np.array({}, dtype=object)}
+            others |= {"again": images} if suffix == "two.npz" else {}
+            write = np.savez_compressed if suffix == "compressed.npz" else np.savez
+            write(path, pictures=images, **others)
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+        data, said = loaded(path, image_size=image_size)
+        good = layout in list(LAYOUTS)[:3] and dtype in list(DTYPES)[:5] and suffix != "two.npz"
+        fortran = fortran and not images.flags.c_contiguous
+        if data is None:
+            event("refused")
+            assert path.name in said
+            assert not good or fortran or damage != "none", said
+            return
+        event("loaded")
+        assert good and not fortran and (damage == "none" or suffix != ".npy")
+        assert persons(data) == list(range(n))
+
+
+@fuzz(30, ARRAYS)
+def test_arrays(**drawn):
+    every_array_is_right_or_refused(**drawn)
+
+
+@pytest.mark.slow
+@fuzz(2000, ARRAYS)
+def test_many_arrays(**drawn):
+    every_array_is_right_or_refused(**drawn)
+
+
+# From the command line
+
+TRAIN = ("train", "--name", "a", "--n-steps", "1", "--data", "./x")
+BAD = {
+    "cut": File("cut.png", "cut"),
+    "sizes": File("large.png", size=(32, 32)),
+    "text": File("text.png", "text"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "words"),
+    [
+        ("cut", ("data", "describe", "./x"), ["x/cut.png is damaged"]),
+        ("sizes", ("data", "describe", "./x"), ["`image_size` must be given", "large.png"]),
+        ("text", TRAIN, ["x/text.png is damaged"]),
+        ("sizes", (*TRAIN, "--factors", "f.csv", "--image-size", "16"), ["`factors`", "'z.png'"]),
+    ],
+)
+def test_commands_end_in_one_line(tmp_path, monkeypatch, capsys, kind, arguments, words):
+    write(tmp_path / "x", [File("a.png"), BAD[kind]])
+    (tmp_path / "f.csv").write_text("file,v\na.png,1\nz.png,2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["sparsevae", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        console.main()
+    said = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert stop.value.code == 1 and len(said) == 1 and said[0].startswith("Error: ")
+    assert all(word in said[0] for word in words)

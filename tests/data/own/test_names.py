@@ -126,6 +126,8 @@ TWO_FOLDERS = [f"{'ab'[k % 2]}/{k // 2}.png" for k in range(24)]
             r"'A.PNG', which means 'A.png' or 'a.png'",
         ),
         (["a.png", "b.png"], {"v": VALUES[:2], "word": ["red", "green"]}, "'red', which names no"),
+        (["a.png"], {"v": VALUES[:1], "file": ["z.png"]}, "'z.png', which names none"),
+        (["a.png"], {"v": VALUES[:1], "file": ["\udce9.png"]}, r"`factors` must .*'\\udce9.png'"),
         (["a.png", "a.jpg"], {"v": VALUES[:2], "file": ["a", "a.jpg"]}, "'a', which means 'a.jpg'"),
     ],
 )
