@@ -1,13 +1,20 @@
 """Folders as people have them, drawn by hypothesis: each picture tells in its pixels who it is."""
 
+import contextlib
 import dataclasses
 import io
+import logging
 import os
+import tempfile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+from sparsevae.data import DataFileError, load
 
 # Cells of a grid of 4 x 4, white or black: six say which way is up, two times five say who it is.
 _FIXED = {(0, 0): 1, (0, 1): 1, (1, 0): 0, (0, 3): 0, (3, 0): 0, (3, 3): 0}
@@ -176,3 +183,55 @@ def folders(draw):
         ]
     places = {str(parent) for f in found for parent in PurePosixPath(f.path).parents}
     return [f for f in found if f.path not in places and len(os.fsencode(f.path)) < 100]
+
+
+# What is done with them
+
+
+def fuzz(n, strategies):
+    """A property of `n` examples; thousands of them find what is rare."""
+    check = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    phases = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+    options = {"deadline": None, "suppress_health_check": check, "phases": phases}
+    return lambda test: settings(max_examples=n, **options)(given(**strategies)(test))
+
+
+@contextlib.contextmanager
+def place():
+    """A folder for one example, with a cache of its own."""
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARSEVAE_CACHE", str(Path(name, "cache")))
+        yield Path(name)
+
+
+def loaded(*arguments, **keywords):
+    """The set and what was warned of; or None and the one line that refuses it. Twice the same."""
+    first, second = (_once(*arguments, **keywords) for _ in range(2))
+    assert first[1] == second[1]
+    if first[0] is None:
+        return first
+    numbers = np.arange(len(first[0]))
+    np.testing.assert_array_equal(first[0].images(numbers), second[0].images(numbers))
+    if hasattr(first[0], "factors"):
+        np.testing.assert_array_equal(first[0].factors(numbers), second[0].factors(numbers))
+    return first
+
+
+def _once(*arguments, **keywords):
+    warned = []
+    handler = logging.Handler()
+    handler.emit = lambda record: warned.append(record.getMessage())
+    logging.getLogger("sparsevae").addHandler(handler)
+    try:
+        return load(*arguments, **keywords), warned
+    except (DataFileError, FileNotFoundError, TypeError, ValueError) as error:
+        message = str(error)
+        assert len(message.splitlines()) == 1 and len(message) < 900
+        return None, message
+    finally:
+        logging.getLogger("sparsevae").removeHandler(handler)
+
+
+def persons(data):
+    """Who is on each image, by number."""
+    return [seen(image) for image in data.images(np.arange(len(data)))]

@@ -163,7 +163,7 @@ def test_any_name_of_a_folder_will_do_and_is_shown_in_one_line(tmp_path, name):
     save(tmp_path / name / "a.png", 9)
     assert load(tmp_path / name).images([0]).max() == 9
     (tmp_path / name / "a.png").write_bytes(b"")
-    with pytest.raises(DataFileError, match="a.png is damaged") as error:
+    with pytest.raises(DataFileError, match=r"a\.png is damaged") as error:
         load(tmp_path / name)
     message = str(error.value)
     assert len(message.splitlines()) == 1 and repr(name)[1:-1] in message
