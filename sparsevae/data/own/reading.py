@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,9 @@ def _words(column, separator):
 def _separator(path):
     """What separates the columns: by the header, and where that is unclear by the next row."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [line for line in (file.readline(), file.readline()) if line.strip()]
+        lines = list(itertools.islice((line for line in file if line.strip()), 2))
+    if any("\0" in line for line in lines):
+        raise DataFileError(f"{path} is not text in UTF-8 (in UTF-16, perhaps); save it so")
     counts = {
         separator: [len(next(csv.reader([line], delimiter=separator))) for line in lines]
         for separator in _SEPARATORS

@@ -134,6 +134,11 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_names(frame: pd.DataFrame) -> None:
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            "`factors` must have a plain name for each column. Received: names of "
+            f"{frame.columns.nlevels} levels, as {frame.columns[0]!r}"
+        )
     if twice := list(frame.columns[frame.columns.duplicated()]):
         raise ValueError(
             f"`factors` must name each column differently. Received: {twice[0]!r} twice"

@@ -167,6 +167,7 @@ def test_a_column_of_names_is_refused_for_images_without_names(tmp_path):
         ("v,file\n1,a.png,7\n", "damaged"),
         ("v;w,file\n1;2,3\n", "may separate the columns"),
         ("v,\n1,a.png\n", "must name every column"),
+        ("v\0,\0w\0\n\x001\0,\x001\0", "f.csv is not text in UTF-8"),
     ],
 )
 def test_tables_that_may_be_read_in_two_ways_are_refused(tmp_path, content, match):
@@ -174,6 +175,12 @@ def test_tables_that_may_be_read_in_two_ways_are_refused(tmp_path, content, matc
     (tmp_path / "f.csv").write_text(content)
     with pytest.raises((ValueError, DataFileError), match=match):
         load(folder, factors=tmp_path / "f.csv")
+
+
+def test_blank_lines_do_not_count(tmp_path):
+    folder = photos(tmp_path / "photos", ["a.png", "b.png"], [2, 1])
+    (tmp_path / "f.csv").write_text("\n\nv;file\n\n1;b.png\n\n2;a.png\n\n")
+    assert_right(load(folder, factors=tmp_path / "f.csv"))
 
 
 def test_decimal_commas_where_columns_have_another_separator(tmp_path):
