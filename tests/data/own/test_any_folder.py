@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from sparsevae.commands import console
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-
 FOLDERS = {
     "files": folders(),
     "image_size": st.sampled_from([None, None, 16, 32]),
