@@ -10,7 +10,11 @@ from sparsevae.data.factors import FactorSpace
 
 
 class DataFileError(ValueError):
-    """A data file exists, but is not what it should be. The message names the file."""
+    """A data file exists, but is not what it should be. The message names the file, in one line."""
+
+    def __init__(self, message: str) -> None:
+        # Names of files may hold line ends, and bytes that are no UTF-8.
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 class CacheError(OSError):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sparsevae.checks import check_choice
-from sparsevae.data import catalog, variants
+from sparsevae.data import catalog, registered, variants
 from sparsevae.data.image_data import ImageData
 from sparsevae.data.own import TFDS, Table, is_own, load_own
 
@@ -25,6 +25,8 @@ def load(
 
     - A known name, as "dsprites": see `catalog.load`, which takes `data_dir`, `source` and
       `image_size`.
+    - A name from `register`, or of a set that an installed package announces: see `register`,
+      which takes `image_size`.
     - "color_NAME", "noisy_NAME" or "scream_NAME": a variant, see `variants.apply`, which takes
       `background`. NAME may be a path that begins with a dot, slash or tilde: "noisy_./mine".
     - A path (with a slash, or ending in .npy or .npz) or "tfds:NAME": see `own.load_own`, which
@@ -46,6 +48,7 @@ def load(
     Raises:
         DataFileError: if a file is damaged or not what it should be.
         FileNotFoundError: if a file or folder does not exist.
+        ImportError: if a package that announces the set cannot be imported.
         TypeError: if an argument has a wrong type.
         ValueError: if a name is unknown or an argument does not go with it.
     """
@@ -60,7 +63,8 @@ def load(
         return load_own(name, factors, image_size=image_size, data_dir=data_dir, verify=verify)
     _refuse(factors=factors, when="the user's own images")
     check_name("name", name)
-    return catalog.load(name, data_dir, source, image_size=image_size, verify=verify)
+    room = catalog if name in catalog.entries() else registered
+    return room.load(name, data_dir, source, image_size=image_size, verify=verify)
 
 
 def check_name(argument: str, name: str | os.PathLike) -> None:
@@ -74,13 +78,18 @@ def check_name(argument: str, name: str | os.PathLike) -> None:
         ValueError: if the name is no path and unknown.
     """
     base = _split(name)[1]
-    if is_own(base):
+    if is_own(base) or base in catalog.entries() or base in registered.names():
         return
-    if base not in catalog._ENTRIES and Path(base).exists():
+    if Path(base).exists():
         raise ValueError(
             f"`{argument}` {base!r} is not a known set. To load the path, write './{base}'"
         )
-    check_choice(argument, base, catalog._ENTRIES)
+    try:
+        check_choice(argument, base, [*catalog.entries(), *registered.names()])
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. (Names given to `register` are known in the process that called it only)"
+        ) from None
 
 
 def _split(name: str | os.PathLike) -> tuple[str | None, str | os.PathLike]:

@@ -1,5 +1,6 @@
 """What an encoder takes: arrays, `tf.data` datasets of batches, folders of image files."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,9 +94,13 @@ def read_image(file, image_shape: tuple[int, int, int]) -> np.ndarray:
     from sparsevae.data.own.pictures import is_deep, upright_size
 
     height, width, channels = image_shape
-    name = file if isinstance(file, (str, Path)) else "image"
+    is_path = isinstance(file, (str, Path))
+    name = file if is_path else "image"
     try:
-        with Image.open(file) as image:  # reads the header only: a bomb is refused by its size
+        with (
+            open(file, "rb") if is_path else contextlib.nullcontext(file) as stream,
+            Image.open(stream) as image,  # reads the header only: a bomb is refused by its size
+        ):
             deep, size = is_deep(image), upright_size(image)
             if size != (width, height) or image.mode not in _MODES.get(channels, ()) or deep:
                 raise ValueError(

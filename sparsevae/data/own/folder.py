@@ -45,7 +45,7 @@ def image_names(folder: Path) -> list[str]:
     whatever begins with a dot; a warning of the log counts pictures of kinds that are not read.
 
     Raises:
-        DataFileError: if there is no image.
+        DataFileError: if there is no image, a folder cannot be read, or a link leads nowhere.
     """
     names, skipped = [], collections.Counter()
     for name in _visible_files(folder):
@@ -69,7 +69,7 @@ def image_names(folder: Path) -> list[str]:
 def _visible_files(folder: Path) -> Iterator[str]:
     """Paths inside a folder, `/` between folders, of all files whose path holds no hidden name."""
     seen = set()  # links may lead round in circles
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         identity = os.stat(place)
         if (identity.st_dev, identity.st_ino) in seen:
             folders.clear()
@@ -78,8 +78,15 @@ def _visible_files(folder: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if name[0] != ".")
         inside = Path(place).relative_to(folder)
         for name in files:
-            if name[0] != "." and Path(place, name).is_file():
+            path = Path(place, name)
+            if name[0] != "." and not path.exists():
+                raise DataFileError(f"{path} is a link that leads nowhere; mend or remove it")
+            if name[0] != "." and path.is_file():
                 yield (inside / name).as_posix()
+
+
+def _refuse(error: OSError) -> None:
+    raise DataFileError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def read_folder(

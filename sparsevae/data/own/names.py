@@ -17,16 +17,19 @@ _CALLED = {"file", "filename", "image", "img", "picture", "photo", "path", "name
 _ENDING = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp|p[gp]m|gif|npy)$")
 
 
-def in_order_of_files(frame: pd.DataFrame, file_names: Sequence[str]) -> pd.DataFrame:
+def in_order_of_files(
+    frame: pd.DataFrame, written: pd.DataFrame, file_names: Sequence[str]
+) -> pd.DataFrame:
     """The rows of a table in the order of the files, without the column that names them.
 
-    A column names files if it holds words that name files or that all differ, or whole numbers
-    that all differ and are those in the files' names. A name may lack its ending or have another
-    one, have folders before it or lack some, be in another case, or be written with backslashes:
-    it must then still mean one file only.
+    A column names files if it holds words that name files or that all differ, or, being called so,
+    numbers that all differ and are those in the files' names. A name may lack its ending or have
+    another one, have folders before it or lack some, be in another case, or be written with
+    backslashes: it must then still mean one file only.
 
     Args:
         frame: A row an image.
+        written: The same table as it is written: of a file, 01 or NA may be a name.
         file_names: Paths inside the folder, `/` between folders.
 
     Raises:
@@ -34,11 +37,11 @@ def in_order_of_files(frame: pd.DataFrame, file_names: Sequence[str]) -> pd.Data
             several columns name files; or if none does and the files' order is not beyond doubt.
     """
     files = _Files(file_names)
-    found = {column: _meant(frame[column], files) for column in frame}
+    found = {column: _meant(frame[column], written[column], files) for column in frame}
     naming = {column: places for column, places in found.items() if places is not None}
     if not naming:
         if len(frame) == len(file_names):
-            _check_numbers(frame, files)
+            _check_numbers(frame, written, files)
             _check_order(file_names)
         return frame
     if len(naming) > 1:
@@ -46,7 +49,7 @@ def in_order_of_files(frame: pd.DataFrame, file_names: Sequence[str]) -> pd.Data
             f"`factors` must have one column that names files. Received: several, {list(naming)}"
         )
     ((column, places),) = naming.items()
-    _check_meant(frame[column], places, files)
+    _check_meant(written[column], places, files)
     order = np.argsort([place for (place,) in places])
     return frame.drop(columns=column).iloc[order].reset_index(drop=True)
 
@@ -64,7 +67,7 @@ class _Files:
         self.names = list(names)
         # From the strictest reading to the freest.
         self._readings = [(way, *self._tables(way)) for way in (_exact, _any_case, _stem)]
-        self.by_number = self._tables(_number)[0]
+        self.by_digits, self.by_value = self._tables(_last_digits)[0], self._tables(_value)[0]
 
     def _tables(self, way: Callable[[str], Hashable]) -> tuple[dict, dict]:
         """Places of files by their whole path, and by each ending of it."""
@@ -108,31 +111,45 @@ def _stem(path: str) -> str:
     return _ENDING.sub("", _any_case(path))
 
 
-def _number(path: str) -> int | None:
+def _last_digits(path: str) -> int | None:
     digits = re.findall(r"\d+", PurePosixPath(_stem(path)).name)
     return int(digits[-1]) if digits else None
 
 
-def _meant(column, files):
-    """Files that each row of a column may mean; None for a column that names none."""
-    if column.dtype.kind in "iu":
-        called = _CALLED & set(re.findall(r"[^\W\d_]+", str(column.name).casefold()))
-        return _by_number(column, files) if called else None
-    if column.dtype.kind in "bfc" or not all(isinstance(value, str) for value in column):
+def _value(path: str) -> float | None:
+    """What a name is as a number, as readers of tables take it: `True`, `0.10` and `1e5` are."""
+    name = PurePosixPath(_stem(path)).name
+    try:
+        return {"true": 1.0, "false": 0.0}[name] if name in ("true", "false") else float(name)
+    except ValueError:
         return None
-    places = [files.meant(value) for value in column]
+
+
+def _meant(column, written, files):
+    """Files that each row of a column may mean; None for a column that names none."""
+    called = _CALLED & set(re.findall(r"[^\W\d_]+", str(column.name).casefold()))
+    if column.dtype.kind in "biuf":
+        return _by_number(column, written, files) if called else None
+    if not all(isinstance(value, str) for value in written):
+        return None
+    places = [files.meant(value) for value in written]
     # Values of a factor may happen to be names without ending: `square` beside `square.png`.
-    in_full = any(value.strip() in files.names for value in column)
+    in_full = any(value.strip() in files.names for value in written)
     mostly = 2 * sum(map(bool, places)) > len(places)
-    return places if are_names(column) or in_full or mostly else None
+    alone = len(places) == 1 and called  # one word does not tell names from values
+    return places if are_names(written) or in_full or mostly or alone else None
 
 
-def _by_number(column, files):
-    """Files by number, if a column holds mostly the numbers in their names, each once."""
-    places = [files.by_number.get(int(value), []) for value in column]
-    numbered = all(len(found) == 1 for found in files.by_number.values())
-    mostly = 2 * sum(map(bool, places)) > len(places) > 1
-    return places if column.is_unique and numbered and mostly else None
+def _by_number(column, written, files):
+    """Files by number, if a column holds mostly names or numbers of files, another in each row."""
+    if not written.is_unique:
+        return None
+    by_number = files.by_digits if column.dtype.kind in "iu" else files.by_value
+    places = [
+        files.meant(str(name)) or by_number.get(value, [])
+        for value, name in zip(column.tolist(), written, strict=True)
+    ]
+    return places if 2 * sum(map(bool, places)) > len(places) else None
 
 
 def _check_meant(column, places, files):
@@ -154,10 +171,11 @@ def _check_meant(column, places, files):
             )
 
 
-def _check_numbers(frame, files):
+def _check_numbers(frame, written, files):
     """Refuses a column that may be numbers of files in another order, or a factor."""
     for name in frame:
-        places = _by_number(frame[name], files) if frame[name].dtype.kind in "iu" else None
+        numbers = frame[name].dtype.kind in "biuf"
+        places = _by_number(frame[name], written[name], files) if numbers else None
         if places is not None and places != [[k] for k in range(len(places))]:
             raise ValueError(
                 f"`factors` must say which row belongs to which image. Received: a column {name!r} "

@@ -41,7 +41,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """
     with (
         damage_named(path, (*_DAMAGE, Image.DecompressionBombError)),
-        Image.open(path) as image,
+        path.open("rb") as file,  # of a path Pillow 13 maps a TIFF that EXIF turns by a wrong size
+        Image.open(file) as image,
     ):
         deep = is_deep(image)
         if image.mode not in CHANNELS or deep:

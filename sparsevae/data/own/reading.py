@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,16 @@ _SEPARATORS = ",;\t|"
 _DECIMAL_COMMA = r"[+-]?\d*,\d+|[+-]?\d+"
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, as_text: bool = False) -> pd.DataFrame:
     """The table of a .csv, .tsv or .parquet file.
 
     The separator of columns is that of the header: comma, semicolon, tab or bar. Where it is no
     comma, numbers may have a decimal comma. Spaces around words do not count.
+
+    Args:
+        path: The file.
+        as_text: Whether to leave what a .csv or .tsv file holds as it is written, since 01, 1e5, NA
+            and True may be names.
 
     Raises:
         DataFileError: if it cannot be read, has no UTF-8, or rows of more values than columns.
@@ -35,10 +41,10 @@ def read_table(path: Path) -> pd.DataFrame:
     if kind not in (".csv", ".tsv", ".parquet"):
         raise ValueError(f"`factors` must be a .csv, .tsv or .parquet file. Received: {path}")
     with damage_named(path, (ValueError, OSError, csv.Error, pd.errors.ParserWarning)):
-        return pd.read_parquet(path) if kind == ".parquet" else _read_csv(path)
+        return pd.read_parquet(path) if kind == ".parquet" else _read_csv(path, as_text)
 
 
-def _read_csv(path):
+def _read_csv(path, as_text):
     import pandas as pd
 
     separator = _separator(path)
@@ -51,10 +57,11 @@ def _read_csv(path):
             skipinitialspace=True,
             low_memory=False,  # one type a column
             encoding="utf-8-sig",
+            **({"dtype": str, "keep_default_na": False} if as_text else {}),
         )
     frame.columns = [str(name).strip() for name in frame]
     for name in frame:
-        if frame[name].dtype.kind not in "biufc":
+        if frame[name].dtype.kind not in "biufc" and not as_text:
             frame[name] = _words(frame[name], separator)
     return frame
 
@@ -71,7 +78,9 @@ def _words(column, separator):
 def _separator(path):
     """What separates the columns: by the header, and where that is unclear by the next row."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [line for line in (file.readline(), file.readline()) if line.strip()]
+        lines = list(itertools.islice((line for line in file if line.strip()), 2))
+    if any("\0" in line for line in lines):
+        raise DataFileError(f"{path} is not text in UTF-8 (in UTF-16, perhaps); save it so")
     counts = {
         separator: [len(next(csv.reader([line], delimiter=separator))) for line in lines]
         for separator in _SEPARATORS

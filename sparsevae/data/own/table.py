@@ -42,9 +42,10 @@ def with_factors(
         name: Name of the set.
         source: Where its images come from.
         rows: The images, in the order of the rows of the table.
-        table: Path of a CSV or Parquet file (see `read_table`), pandas `DataFrame`, dict from name
-            to column, or integer array `(n_images, n_factors)`, whose factors are called factor_0,
-            factor_1 ...
+        table: Path of a CSV or Parquet file (see `read_table`); pandas `DataFrame`, whose index is
+            a column too if it has a name or holds other than integers; dict from name to column;
+            or integer array `(n_images, n_factors)`, whose factors are called factor_0, factor_1
+            ...
         file_names: Names of the files of the images. A column that has them says which row belongs
             to which image, and is no factor: see `in_order_of_files`. Without such a column rows
             are in the order of the names, which must not be in doubt: img_2 is before img_10 for
@@ -60,7 +61,7 @@ def with_factors(
     frame = _frame(table)
     _check_names(frame)
     if file_names is not None:
-        frame = in_order_of_files(frame, file_names)
+        frame = in_order_of_files(frame, _written(table, frame), file_names)
     if names := [name for name in frame if are_names(frame[name])]:
         raise ValueError(
             "`factors` must have factors only, as these images have no file names. Received: a "
@@ -90,16 +91,21 @@ def _frame(table: Table) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(table, str | os.PathLike):
-        return read_table(Path(table).expanduser())
+        return _with_index(read_table(Path(table).expanduser()))
     if isinstance(table, pd.DataFrame):
-        return table.rename(columns=str)
+        return _with_index(table.rename(columns=str))
     if isinstance(table, Mapping):
         shapes = {name: np.shape(column) for name, column in table.items()}
         if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
             raise ValueError(
                 f"`factors` must have columns (n_images,) of one length. Received: {shapes}"
             )
-        return pd.DataFrame({str(name): list(column) for name, column in table.items()})
+        try:
+            return pd.DataFrame({str(name): list(column) for name, column in table.items()})
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"`factors` must hold text that UTF-8 can write. Received: {error.object!r}"
+            ) from None
     if not isinstance(table, np.ndarray):
         raise TypeError(
             "`factors` must be the path of a CSV or Parquet file, a pandas DataFrame, a dict of "
@@ -113,7 +119,26 @@ def _frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(table, columns=[f"factor_{k}" for k in range(table.shape[1])])
 
 
+def _written(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table with its cells as they are written, where it is a file of text."""
+    if isinstance(table, str | os.PathLike):
+        return _with_index(read_table(Path(table).expanduser(), as_text=True))
+    return frame
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """The index is a column too, unless it only numbers the rows: it may name the files."""
+    if frame.index.name is None and frame.index.dtype.kind in "iu":
+        return frame
+    return frame.reset_index(allow_duplicates=True).rename(columns=str)
+
+
 def _check_names(frame: pd.DataFrame) -> None:
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            "`factors` must have a plain name for each column. Received: names of "
+            f"{frame.columns.nlevels} levels, as {frame.columns[0]!r}"
+        )
     if twice := list(frame.columns[frame.columns.duplicated()]):
         raise ValueError(
             f"`factors` must name each column differently. Received: {twice[0]!r} twice"

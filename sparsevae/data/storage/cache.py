@@ -115,7 +115,7 @@ def cached(
 
 def copy_name(path: Path, image_size: int | None = None) -> str:
     """Name of the copy of a user's file or folder: readable, and different for each."""
-    place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
     readable = re.sub(r"[^A-Za-z0-9]+", "-", path.stem)[:40]
     return f"own-{readable}-{place}{f'-{image_size}' if image_size else ''}"
 

@@ -91,7 +91,7 @@ def _read(path: Path) -> tuple[str, np.ndarray]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:  # a stream: see `own.pictures`
             return path.name, np.array(image.convert("RGB"))
     except FileNotFoundError:
         raise FileNotFoundError(

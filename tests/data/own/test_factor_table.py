@@ -152,6 +152,7 @@ def test_two_columns_of_file_names_are_refused(folder):
         ({"x": [1, 2], "y": [1]}, ValueError, r"one length.*'x': \(2,\)"),
         ({"x": LABELS}, ValueError, r"columns \(n_images,\)"),
         ({"": GRID["x"]}, ValueError, "name every column"),
+        (pd.DataFrame({("x", "y"): [1] * 12}), ValueError, r"names of 2 levels, as \('x', 'y'\)"),
         ({"x": [1.0] * 5 + [np.nan] * 7}, ValueError, "none for x in row 5"),
         ({"x": ["a"] * 11 + [None]}, ValueError, "none for x in row 11"),
         ({"x": [np.inf] + [1.0] * 11}, ValueError, "infinite value for x"),

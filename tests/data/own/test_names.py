@@ -63,6 +63,43 @@ def test_names_need_not_say_in_which_folder_a_picture_lies(tmp_path):
     assert_right(load(folder, factors={"v": VALUES, "file": [name[2:] for name in names]}))
 
 
+NUMBERS = [["01", "1", "2"], ["1e5", "2e5"], ["0.10", "0.2"], ["True", "False"], ["NA", "b"]]
+NUMBERS += [["-1", "1"], ["1", "nan"], ["1", "2.5"]]
+
+
+@pytest.mark.parametrize("stems", NUMBERS, ids=str)
+@pytest.mark.parametrize("in_other_order", [False, True])
+def test_names_that_readers_of_tables_take_for_something_else(tmp_path, stems, in_other_order):
+    folder = photos(tmp_path / "photos", [f"{stem}.png" for stem in stems])
+    rows = [f"{value},{stem}" for value, stem in zip(VALUES, stems, strict=False)]
+    rows = rows[::-1] if in_other_order else rows
+    (tmp_path / "f.csv").write_text("\n".join(["v,file", *rows]))
+    assert_right(load(folder, factors=tmp_path / "f.csv"))
+
+
+@pytest.mark.parametrize("numbers", [[0.2, 0.1], [True, False], [2e5, 1e5]], ids=str)
+def test_numbers_and_booleans_may_be_names_of_files(tmp_path, numbers):
+    folder = photos(tmp_path / "photos", [f"{number}.png" for number in numbers])
+    for table in ({"v": VALUES[:2], "file": numbers}, {"v": VALUES[1::-1], "file": numbers[::-1]}):
+        assert_right(load(folder, factors=table))
+    with pytest.raises(ValueError, match="column 'size' with the numbers in the names of the"):
+        load(folder, factors={"v": VALUES[:2], "size": numbers})
+
+
+@pytest.mark.parametrize("index", ["file", None])
+@pytest.mark.parametrize("as_parquet", [False, True])
+def test_an_index_of_names_is_a_column(tmp_path, index, as_parquet):
+    names = [f"{k:02}.png" for k in range(24)]
+    folder = photos(tmp_path / "photos", names)
+    order = np.random.default_rng(0).permutation(24)
+    rows = pd.Index([names[k] for k in order], name=index)
+    table = pd.DataFrame({"v": VALUES[order]}, index=rows)
+    if as_parquet:
+        table.to_parquet(tmp_path / "f.parquet")
+        table = tmp_path / "f.parquet"
+    assert_right(load(folder, factors=table))
+
+
 TWO_FOLDERS = [f"{'ab'[k % 2]}/{k // 2}.png" for k in range(24)]
 
 
@@ -89,6 +126,8 @@ TWO_FOLDERS = [f"{'ab'[k % 2]}/{k // 2}.png" for k in range(24)]
             r"'A.PNG', which means 'A.png' or 'a.png'",
         ),
         (["a.png", "b.png"], {"v": VALUES[:2], "word": ["red", "green"]}, "'red', which names no"),
+        (["a.png"], {"v": VALUES[:1], "file": ["z.png"]}, "'z.png', which names none"),
+        (["a.png"], {"v": VALUES[:1], "file": ["\udce9.png"]}, r"`factors` must .*'\\udce9.png'"),
         (["a.png", "a.jpg"], {"v": VALUES[:2], "file": ["a", "a.jpg"]}, "'a', which means 'a.jpg'"),
     ],
 )
@@ -128,6 +167,7 @@ def test_a_column_of_names_is_refused_for_images_without_names(tmp_path):
         ("v,file\n1,a.png,7\n", "damaged"),
         ("v;w,file\n1;2,3\n", "may separate the columns"),
         ("v,\n1,a.png\n", "must name every column"),
+        ("v\0,\0w\0\n\x001\0,\x001\0", "f.csv is not text in UTF-8"),
     ],
 )
 def test_tables_that_may_be_read_in_two_ways_are_refused(tmp_path, content, match):
@@ -135,6 +175,12 @@ def test_tables_that_may_be_read_in_two_ways_are_refused(tmp_path, content, matc
     (tmp_path / "f.csv").write_text(content)
     with pytest.raises((ValueError, DataFileError), match=match):
         load(folder, factors=tmp_path / "f.csv")
+
+
+def test_blank_lines_do_not_count(tmp_path):
+    folder = photos(tmp_path / "photos", ["a.png", "b.png"], [2, 1])
+    (tmp_path / "f.csv").write_text("\n\nv;file\n\n1;b.png\n\n2;a.png\n\n")
+    assert_right(load(folder, factors=tmp_path / "f.csv"))
 
 
 def test_decimal_commas_where_columns_have_another_separator(tmp_path):

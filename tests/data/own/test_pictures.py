@@ -78,8 +78,11 @@ def test_fewer_bits_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".jpg"])
-def test_pictures_are_shown_as_their_exif_says(tmp_path, suffix, orientation):
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [(".png", "RGB"), (".webp", "RGB"), (".tif", "RGB"), (".tif", "L"), (".jpg", "RGB")],
+)
+def test_pictures_are_shown_as_their_exif_says(tmp_path, suffix, mode, orientation):
     picture = np.zeros((16, 32), np.uint8)
     picture[:8, :8] = 255
     upright = {
@@ -94,13 +97,12 @@ def test_pictures_are_shown_as_their_exif_says(tmp_path, suffix, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    colored = Image.fromarray(picture).convert("RGB")
     options = {"lossless": True} if suffix == ".webp" else {}
-    colored.save(tmp_path / f"a{suffix}", exif=exif, **options)
+    Image.fromarray(picture).convert(mode).save(tmp_path / f"a{suffix}", exif=exif, **options)
     data = load(tmp_path)
-    assert data.image_shape == (*upright.shape, 3)
+    assert data.image_shape == (*upright.shape, len(mode))
     np.testing.assert_allclose(data.images(np.array([0]))[0, ..., 0], upright, atol=8)
-    read = read_image(tmp_path / f"a{suffix}", (*upright.shape, 3))
+    read = read_image(tmp_path / f"a{suffix}", (*upright.shape, len(mode)))
     np.testing.assert_allclose(read[..., 0], upright, atol=8)
 
 
@@ -115,7 +117,7 @@ def test_linked_folders_are_followed_once(tmp_path):
     os.symlink(tmp_path / "elsewhere", tmp_path / "photos" / "linked")
     os.symlink(tmp_path / "photos", tmp_path / "elsewhere" / "round")
     os.symlink(tmp_path / "photos" / "a.png", tmp_path / "photos" / "c.png")
-    os.symlink(tmp_path / "gone.png", tmp_path / "photos" / "d.png")
+    os.symlink(tmp_path / "gone.png", tmp_path / "photos" / ".d.png")
     data = load(tmp_path / "photos")
     assert data.images(np.arange(len(data)))[:, 0, 0, 0].tolist() == [0, 0, 9]  # a, c, linked/b
 
@@ -131,3 +133,38 @@ def test_pictures_that_are_not_read_are_counted(tmp_path, caplog):
     (tmp_path / "a.png").unlink()
     with pytest.raises(DataFileError, match=r"holds no images .*but 2 \.gif, 1 \.heic"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["d.png", "folder"])
+def test_links_that_lead_nowhere_are_refused(tmp_path, name):
+    save(tmp_path / "a.png")
+    os.symlink(tmp_path / "gone", tmp_path / name)
+    with pytest.raises(DataFileError, match=f"{name} is a link that leads nowhere"):
+        load(tmp_path)
+
+
+def test_folders_that_cannot_be_read_are_refused(tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+    save(tmp_path / "closed" / "b.png")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataFileError, match="closed cannot be read: Permission denied"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udce9", "a\u2028b"])
+def test_any_name_of_a_folder_will_do_and_is_shown_in_one_line(tmp_path, name):
+    save(tmp_path / name / "a.png", 9)
+    assert load(tmp_path / name).images([0]).max() == 9
+    (tmp_path / name / "a.png").write_bytes(b"")
+    with pytest.raises(DataFileError, match=r"a\.png is damaged") as error:
+        load(tmp_path / name)
+    message = str(error.value)
+    assert len(message.splitlines()) == 1 and repr(name)[1:-1] in message
+    message.encode()  # it can be printed
