@@ -95,10 +95,8 @@ def test_a_kill_after_any_write_loses_no_trial(tuner, tmp_path, monkeypatch):
 def test_the_seed_decides_what_is_tried(tuner, tmp_path):
     """Also seed 0, which KerasTuner takes for none."""
     plans = [dataclasses.replace(PLANS[tuner], search_seed=seed) for seed in (0, 0, 1)]
-    tried = []
-    for number, plan in enumerate(plans):
-        oracle = fresh(plan, tmp_path / f"search_{number}")
-        tried.append([oracle.create_trial(f"tuner{i}").hyperparameters.values for i in range(3)])
+    oracles = [fresh(plan, tmp_path / f"search_{k}") for k, plan in enumerate(plans)]
+    tried = [oracle.create_trial("tuner0").hyperparameters.values for oracle in oracles]
     assert tried[0] == tried[1] != tried[2]
 
 
