@@ -1,13 +1,14 @@
 import itertools
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
 
-from sparsevae.data import DSprites, FactorSpace, GroundTruthData, PackedData
+from sparsevae.data import DSprites, FactorSpace, GroundTruthData, PackedData, pipeline
 
 DATA = DSprites()
 
@@ -79,6 +80,10 @@ def test_errors_of_a_data_set_are_passed_on():
     data = Broken("broken", "file", FactorSpace(["cell"], [16]), (4, 4, 1))
     with pytest.raises(tf.errors.UnknownError, match="disk gone"):
         next(iter(data.as_tf_dataset()))
+    end = time.monotonic() + 20
+    while pipeline._python_calls().numpy() > 0:  # for which the end of the program would wait
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.slow

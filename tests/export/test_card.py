@@ -1,6 +1,7 @@
 """What a card says of gates is what the files hold."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from sparsevae import export, models, sparsity
 from sparsevae.data import load
+from sparsevae.export.card import readme
 from sparsevae.study import RunSettings
 from sparsevae.study.one.training import build
 
@@ -36,6 +38,13 @@ def test_the_density_is_that_of_the_exported_kernels(tmp_path, gate):
         links, open_links = links + kernel.size, open_links + np.count_nonzero(kernel)
     assert card["density"] == pytest.approx(open_links / links)
     assert f"{card['density']:.1%} of its links open" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_png_files_are_spoken_of_where_they_are_taken(channels):
+    card = json.loads((Path(__file__).with_name("v1") / "export" / "card.json").read_text())
+    card["input"]["shape"] = [None, 4, 4, channels]
+    assert ("encode_png" in readme(card, "small")) == (channels in (1, 3))
 
 
 def test_a_diverged_model_says_so_and_is_not_exported(tmp_path):

@@ -226,6 +226,13 @@ def test_folders_of_images(encoder, images, files):
         np.testing.assert_array_equal(encoder.transform(path), encoder.encode(images[:4]))
 
 
+def test_images_are_turned_as_their_exif_says(encoder, images, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown a quarter turn clockwise
+    Image.fromarray(np.rot90(images[0, :, :, 0])).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(encoder.encode(tmp_path), encoder.encode(images[:1]))
+
+
 def test_one_bit_images_are_black_and_white(encoder, images, tmp_path):
     bits = images[0, :, :, 0] > 128
     Image.fromarray(bits).save(tmp_path / "bits.png")

@@ -78,6 +78,13 @@ def test_ends_of_lines_may_be_those_of_the_system(copied, name):
         export.load(copied)
 
 
+def test_ends_of_lines_may_be_those_of_the_system_in_openvinos_xml_too(copied):
+    (copied / "encoder.xml").write_text("<net>\n</net>\n")
+    folders.seal(copied)
+    with_crlf(copied / "encoder.xml")
+    assert export.load(copied).latent_dim == 4
+
+
 def test_ends_of_lines_in_binary_files_count(copied):
     with_crlf(copied / "saved_model.pb")
     with pytest.raises(ValueError, match=r"damaged: saved_model\.pb changed"):

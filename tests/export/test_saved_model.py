@@ -177,6 +177,15 @@ def test_gaussian_and_plain_models_are_exported_too(tmp_path):
     assert keras.saving.load_model(tmp_path / "plain" / "model.keras").likelihood.variance == 0.1
 
 
+def test_the_keras_file_keeps_what_the_model_was_made_with(tmp_path):
+    plain = small_vae()
+    objective = objectives.BetaVAE(2.0)
+    given = {"objective": objective, "active_threshold": 0.5, "seed": 7}
+    export.save(models.SparseVAE(plain.encoder, plain.decoder, **given), tmp_path / "plain")
+    loaded = keras.saving.load_model(tmp_path / "plain" / "model.keras")
+    assert (loaded.objective.beta, loaded.active_threshold, loaded.seed) == (2.0, 0.5, 7)
+
+
 def test_a_model_in_mixed_precision_is_exported_in_float32(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

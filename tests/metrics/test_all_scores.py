@@ -186,6 +186,16 @@ def test_fewer_latents_than_factors_and_a_single_one(name):
             assert CLAIMS[value].least - 1e-9 <= number <= CLAIMS[value].most + 1e-9, value
 
 
+@pytest.mark.parametrize(("width", "info_m"), [(0.049, 1.0), (0.051, 2 / 3)])
+def test_infomec_counts_latents_of_a_twentieth_of_the_widest(width, info_m):
+    """Two perfect latents, and one that knows both factors alike: modularities 1, 1 and 0."""
+    factors = np.array(list(np.ndindex(4, 4)) * 4)
+    both = factors.sum(axis=1, keepdims=True) / 6
+    codes = np.hstack([factors / 3, width * both])
+    found = metrics.infomec(codes, factors, codes, factors)
+    assert found.info_m == pytest.approx(info_m)
+
+
 # Bad input: the same refusals for every function of codes and factors
 
 PAIR = (

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from sparsevae.metrics import evaluate
+from sparsevae.metrics import evaluate, evaluation
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.metrics.registry import SCORES, SLOW, UNSUPERVISED
 
@@ -152,6 +152,12 @@ def test_interval_covers_what_other_draws_give():
     others = np.array([score(seed)["mig"] for seed in range(1, 60)])
     # The spread of the score over draws, by draws and by bootstrap: within a factor of 1.5.
     assert 1 / 1.5 < half / (1.96 * others.std()) < 1.5
+
+
+def test_interval_is_1_96_sample_deviations_either_way():
+    found = evaluation._with_intervals({"mig": 3.0}, [{"mig": 1.0}, {"mig": 3.0}])  # sqrt 2
+    half = 1.96 * 2**0.5
+    assert found == pytest.approx({"mig": 3.0, "mig_low": 3 - half, "mig_high": 3 + half})
 
 
 def test_names_are_spelled_out_once():

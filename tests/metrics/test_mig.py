@@ -156,7 +156,7 @@ def test_bad_n_bins_is_refused(n_bins, error):
 
 def test_active_latents_have_at_least_the_threshold():
     wave = np.tile([-1.0, 1.0], 500)[:, None] * np.sqrt(999 / 1000)  # sample std exactly 1
-    codes = wave * [0.049, 0.051, 1.0, 0.0] + 3
+    codes = wave * [0.04999, 0.05001, 1.0, 0.0] + 3
     np.testing.assert_array_equal(active_latents(codes), [False, True, True, False])
     np.testing.assert_array_equal(active_latents(codes, 0.5), [False, False, True, False])
     assert active_latents(codes, 0).all()

@@ -104,6 +104,7 @@ def test_latents_of_little_kl_are_as_if_removed(method):
     codes = models(1)
     kl = [np.full(c.shape[1], 2.0) for c in codes]
     kl[0][1], kl[2][0], kl[2][3] = 0.01, 0.0, 0.009
+    kl[1][0] = 0.011  # kept
     kept = [c[:, k > 0.01] for c, k in zip(codes, kl, strict=True)]
     found, expected = udr(codes, kl, method=method), udr(kept, method=method)
     np.testing.assert_allclose(found.pairwise, expected.pairwise, atol=1e-12)

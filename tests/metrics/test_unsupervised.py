@@ -63,11 +63,16 @@ def test_uncorrelated_codes_score_zero():
     assert gaussian_wasserstein_correlation(codes) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_latents_that_determine_each_other_cost_a_floor_each(n):
+    """Correlations of ones: one eigenvalue n, the others 0."""
+    floor = n * np.finfo(float).eps
+    total = gaussian_total_correlation(np.tile(with_covariance([[1.0]]), n))
+    assert total == pytest.approx(-0.5 * (np.log(n) + (n - 1) * np.log(floor)), abs=1e-6)
+
+
 def test_latents_that_determine_each_other_stay_finite():
     codes = np.tile(with_covariance([[1.0]]), 2)
-    floor = 2 * np.finfo(float).eps
-    total = gaussian_total_correlation(codes)
-    assert total == pytest.approx(-0.5 * np.log(2 * floor), abs=1e-6)
     # Covariance of ones, eigenvalues 2 and 0.
     distance = gaussian_wasserstein_correlation(codes)
     assert distance == pytest.approx(4 - 2 * np.sqrt(2), abs=1e-7)

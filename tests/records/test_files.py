@@ -1,18 +1,15 @@
 """Files and folders are whole or not there, whatever happens while they are written."""
 
 import errno
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sparsevae.records import atomic_file, atomic_folder, read_json, write_json
+from sparsevae.records import atomic_file, atomic_folder
 from sparsevae.records.machine import MACHINE
 
 
@@ -116,6 +113,39 @@ def test_overwrite_replaces_the_whole_folder(tmp_path):
     assert names(tmp_path / "model") == ["new"] and names(tmp_path) == ["model"]
 
 
+@pytest.fixture
+def steps(monkeypatch):
+    """What is brought to the disk, as numbers of files, and "renamed", in order."""
+    found, sync = [], os.fsync
+
+    def fsync(descriptor):
+        found.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def noted(rename):
+        return lambda *names: (found.append("renamed"), rename(*names))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, noted(getattr(os, name)))
+    return found
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_the_name(tmp_path, steps):
+    with atomic_file(tmp_path / "x") as temporary:
+        temporary.write_text("1")
+    assert steps == [(tmp_path / "x").stat().st_ino, "renamed", tmp_path.stat().st_ino]
+
+
+def test_a_folder_is_on_the_disk_before_it_has_its_name_and_then_the_name(tmp_path, steps):
+    model = tmp_path / "model"
+    with atomic_folder(model) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "weights").write_text("1")
+    parts = {path.stat().st_ino for path in (model, *model.rglob("*"))}
+    assert set(steps[:3]) == parts and steps[3:] == ["renamed", tmp_path.stat().st_ino]
+
+
 def test_exception_half_way_leaves_the_old_folder(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
@@ -190,6 +220,18 @@ def test_only_leftovers_of_the_same_target_and_of_dead_processes_go(tmp_path):
     assert names(tmp_path) == sorted([*kept, "model"])
 
 
+def test_what_a_process_of_another_user_writes_stays(tmp_path, monkeypatch):
+    def refuse(pid, number):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    begun = tmp_path / f".model.partial-{MACHINE}-{dead_pid()}-0a-1"
+    begun.mkdir()
+    with atomic_folder(tmp_path / "model"):
+        pass
+    assert begun.exists()
+
+
 @pytest.mark.parametrize("owner", ["0123456789ab-{pid}", "{pid}"])  # elsewhere; not said
 def test_what_another_machine_may_be_writing_stays_for_a_day(tmp_path, monkeypatch, owner):
     begun = tmp_path / f".model.partial-{owner.format(pid=dead_pid())}-0a-1"
@@ -198,8 +240,10 @@ def test_what_another_machine_may_be_writing_stays_for_a_day(tmp_path, monkeypat
         pass
     assert begun.exists()
     now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + 23 * 3600)
-    (begun / "variables" / "data").touch()
+    time.sleep(0.05)
+    (begun / "variables" / "data").touch()  # what lies deepest says when something was written
+    written = (begun / "variables" / "data").stat().st_ctime
+    monkeypatch.setattr(time, "time", lambda: written + 24 * 3600 - 0.01)
     with atomic_folder(tmp_path / "model", overwrite=True):
         pass
     assert begun.exists()
@@ -215,11 +259,13 @@ def test_a_folder_that_another_machine_moved_aside_is_put_back_after_a_minute(
     aside = tmp_path / ".model.replaced-0123456789ab-1-0a-1"
     aside.mkdir()
     (aside / "old").touch()
-    with atomic_folder(tmp_path / "model"):  # it may be about to rename its own
-        pass
-    assert aside.exists() and not names(tmp_path / "model")
-    (tmp_path / "model").rmdir()
     now = time.time
+    for seconds in (0, 50):
+        monkeypatch.setattr(time, "time", lambda s=seconds: now() + s)
+        with atomic_folder(tmp_path / "model"):  # it may be about to rename its own
+            pass
+        assert aside.exists() and not names(tmp_path / "model")
+        (tmp_path / "model").rmdir()
     monkeypatch.setattr(time, "time", lambda: now() + 61)
     with pytest.raises(FileExistsError), atomic_folder(tmp_path / "model"):
         pass
@@ -251,43 +297,3 @@ def test_wrong_kinds_of_target_are_refused(tmp_path):
         pass
     with pytest.raises(NotADirectoryError), atomic_folder(tmp_path / "file", overwrite=True):
         pass
-
-
-def test_json_round_trip(tmp_path):
-    value = {"a": [1, 2.5, None, True, "é"], "b": {"c": {}}}
-    write_json(tmp_path / "x.json", value)
-    assert read_json(tmp_path / "x.json") == value
-
-
-def test_json_holds_numpy_and_nothing_that_other_parsers_refuse(tmp_path):
-    value = {
-        "array": np.array([[1.0, np.nan]], dtype=np.float32),
-        "scalars": (np.int64(3), np.bool_(True), np.float32(0.5), np.str_("s")),
-        "not finite": [float("inf"), -np.inf, np.float64("nan")],
-        "path": Path("runs") / "a",
-    }
-    write_json(tmp_path / "x.json", value)
-
-    def refuse(constant):
-        raise AssertionError(constant)
-
-    assert json.loads((tmp_path / "x.json").read_text(), parse_constant=refuse) == {
-        "array": [[1.0, None]],
-        "scalars": [3, True, 0.5, "s"],
-        "not finite": [None, None, None],
-        "path": "runs/a",
-    }
-
-
-@pytest.mark.parametrize("value", [{"a": [{1, 2}]}, {"a": [1j]}, {"a": [{3: 1}]}])
-def test_json_refuses_other_types_and_says_where(tmp_path, value):
-    with pytest.raises(TypeError, match=r"`value\['a'\]\[0\]`"):
-        write_json(tmp_path / "x.json", value)
-    assert names(tmp_path) == []
-
-
-@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b'{"a": 1}}'])
-def test_damaged_json_is_named(tmp_path, content):
-    (tmp_path / "x.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"cut off or damaged.*x\.json"):
-        read_json(tmp_path / "x.json")

@@ -19,8 +19,9 @@ class StopHopeless(keras.callbacks.Callback):
 
     That is when no latent is active, as lost latents do not come back; or when at least half of
     the complete trials of the same length were better in all objectives at the same step (with
-    one objective that is the median rule). Scores are not known while a model trains; they are
-    left out, and without any objective that is known only the first rule holds.
+    one objective and an odd number of trials that is the median rule). Scores are not known while
+    a model trains, and a trial that others beat in all the rest may have the best: with a score
+    among the objectives only the first rule holds.
 
     Args:
         settings: Of the trial.
@@ -50,20 +51,21 @@ class StopHopeless(keras.callbacks.Callback):
     def _judge(self, step, logs):
         if logs.get("active_latents", 1) == 0:
             return f"stopped at step {step}: no latent is left"
-        known = [name for name in self.objectives if name in logs]
-        others = self._others(step, known)
-        if not known or len(others) < MIN_TRIALS:
+        if not set(self.objectives) <= set(logs):
             return ""
-        signs = np.array([sign(name) for name in known])
-        mine = np.array([float(logs[name]) for name in known]) * signs
+        others = self._others(step)
+        if len(others) < MIN_TRIALS:
+            return ""
+        signs = np.array([sign(name) for name in self.objectives])
+        mine = np.array([float(logs[name]) for name in self.objectives]) * signs
         n_better = int((np.array(others) * signs < mine).all(axis=1).sum())
         if 2 * n_better < len(others):
             return ""
         return f"stopped at step {step}: {n_better} of {len(others)} others were better there"
 
-    def _others(self, step, names):
+    def _others(self, step):
         """Values of the complete trials at one step."""
-        values = []
+        names, values = self.objectives, []
         for folder in sorted(self.folder.glob("trial_*/seed_0")):
             if not records.is_complete(folder):
                 continue

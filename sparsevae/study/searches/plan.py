@@ -42,7 +42,8 @@ class SearchPlan:
     """Least and largest factor on the gates' learning-rate multiplier, whose default is measured
     for each kind; so it is not varied unless asked for."""
     stop_hopeless: bool = True
-    """End trials early that have lost all latents, or that half of the others beat."""
+    """End trials early that have lost all latents or, unless a score is among the objectives, that
+    half of the others beat."""
     n_best: int = 1
     """Models to export: the best, or those nearest to the knee of the front."""
     search_seed: int = 0

@@ -181,6 +181,8 @@ def test_noise_replaces_labels_by_uniform_ones():
     wrong = (labels != data.factors(images)).mean(axis=0)
     np.testing.assert_allclose(wrong, [0.5 * 9 / 10, 0.5 * 299 / 300], atol=0.04)
     assert labels.min() >= 0 and (labels.max(axis=0) == [9, 299]).all()
+    counts = np.bincount(draw_labels(data, 3_000, rng(), noise=1.0).labels[:, 0], minlength=10)
+    assert len(counts) == 10 and stats.chisquare(counts).pvalue > 1e-4
 
 
 @pytest.mark.parametrize(

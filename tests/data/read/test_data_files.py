@@ -200,11 +200,12 @@ def test_every_place_is_searched(tmp_path, monkeypatch, place, folder):
 
 
 @pytest.mark.usefixtures("tiny_catalog")
-def test_data_dir_comes_first(tmp_path, monkeypatch):
-    for name, content in (("first", WHOLE), ("second", b"damaged")):
+def test_data_dir_comes_first_then_our_own_variable(tmp_path, monkeypatch):
+    for name, content in (("first", WHOLE), ("second", b"damaged"), ("third", b"damaged")):
         (tmp_path / name).mkdir()
         (tmp_path / name / FILE_NAME).write_bytes(content)
     monkeypatch.setenv("SPARSEVAE_DATA", str(tmp_path / "second"))
+    monkeypatch.setenv("DISENTANGLEMENT_LIB_DATA", str(tmp_path / "third"))
     assert load("dsprites", data_dir=tmp_path / "first").source == "file"
     with pytest.raises(DataFileError, match="second"):
         load("dsprites")

@@ -144,12 +144,13 @@ def test_stored_images_stay_where_they_are(folder, cache):
     assert isinstance(data._rows, MappedArray) and not cache.exists()
 
 
-def test_a_stored_array_of_another_length_is_refused(folder):
+@pytest.mark.parametrize("change", [lambda c: c[:-1], lambda c: c + b"1"], ids=["short", "long"])
+def test_a_stored_array_of_another_length_is_refused(folder, change):
     path = true_files.write_mpi3d(folder)
     with zipfile.ZipFile(path) as archive:
         content = archive.read("images.npy")
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("images.npy", content[:-1])
+        archive.writestr("images.npy", change(content))
     with pytest.raises(DataFileError, match="another length than its header"):
         read_tiny_mpi3d(path)
 

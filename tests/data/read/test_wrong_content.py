@@ -47,6 +47,7 @@ def shuffled(array):
             r"\[0.0, 0.0, 0.0, 0.75, 0.0, -30.0\]: the images are not in the original order",
         ),
         (*FORMATS["shapes3d"], {"labels": true_files.shape_values() * np.nan}, "row 0 of labels"),
+        (*FORMATS["shapes3d"], {"labels": true_files.shape_values() + 1e-5}, "row 0 of labels"),
         (*FORMATS["mpi3d_toy stored"], {"images": None, "imgs": np.zeros(3)}, "lacks 'images'"),
         (
             *FORMATS["mpi3d_toy stored"],

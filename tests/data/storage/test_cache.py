@@ -68,6 +68,43 @@ def test_another_source_is_converted_anew(tmp_path):
         convert(stamps([source]), fill=never)
 
 
+def test_what_vouches_for_a_copy_comes_last_and_goes_first(cache, monkeypatch):
+    """After an end between the two renames nothing vouches for the array, not the old file."""
+    old, new, replace = [["source", 1, 1]], [["source", 1, 2]], os.replace
+    convert(old)
+
+    def ends(source, target):
+        if target.suffix == ".json":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", ends)
+    with pytest.raises(KeyboardInterrupt):
+        convert(new)
+    for sources in (old, new):
+        with pytest.raises(pytest.fail.Exception, match="converted again"):
+            convert(sources, fill=never)
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(cache, monkeypatch):
+    steps, sync, replace = [], os.fsync, os.replace
+
+    def fsync(descriptor):
+        steps.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def renamed(source, target):
+        steps.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", renamed)
+    convert()
+    npy, sidecar = ((cache / "converted" / name) for name in ("copy.npy", "copy.json"))
+    numbers = [path.stat().st_ino for path in (npy, sidecar)]
+    assert steps == [numbers[0], npy.name, numbers[1], sidecar.name]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

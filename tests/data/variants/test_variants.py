@@ -152,6 +152,7 @@ def test_patches_reach_every_edge_and_colours_are_uniform():
     np.testing.assert_allclose(share, 1 / 6, atol=0.03)
     for channel in images[:, 3, 3].T:
         assert stats.chisquare(np.bincount(channel, minlength=128)).pvalue > 1e-4
+        assert channel.max() == 127  # the mean of white and black, rounded down
 
 
 def test_a_picture_as_large_as_the_images_is_one_patch():

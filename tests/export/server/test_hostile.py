@@ -1,5 +1,6 @@
 """Requests that are wrong in every way: each gets a 4xx that says why, in JSON."""
 
+import http.client
 import io
 import json
 import socket
@@ -206,3 +207,15 @@ def test_the_failure_of_a_model_is_a_500_without_its_secrets(run_server, held):
         body = {"signature_name": "reconstruct", "instances": ONE}
         refused(httpx.post(url, json=body), 500, "The server failed; its log has the reason")
         assert httpx.post(url, json={"instances": ONE}).status_code == 200
+        counted = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    for status in (500, 200):
+        assert f'sparsevae_requests_total{{endpoint="predict",status="{status}"}} 1.0' in counted
+
+
+def test_headers_are_counted_anew_for_each_request_of_a_connection(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    for _ in range(3):
+        connection.request("GET", "/healthz", headers={"a": "b" * 40_000})
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read()
+    connection.close()

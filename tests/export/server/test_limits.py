@@ -204,6 +204,31 @@ def test_a_large_request_lets_others_go_first():
     np.testing.assert_array_equal(small["codes"], [[99]])
 
 
+def test_what_nobody_waits_for_any_more_is_not_computed():
+    begun, go, batches = threading.Event(), threading.Event(), []
+
+    def call(array):
+        begun.set()
+        assert go.wait(timeout=30)
+        batches.append(array[:, 0].tolist())
+        return {"codes": array}
+
+    async def compute(pool):
+        batcher = Batcher(call, pool, n_threads=1, max_batch=8, observe=lambda n: None)
+        first = asyncio.create_task(batcher.compute(np.zeros((1, 1), np.float32), timeout=30))
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        with pytest.raises(Refused, match="No codes within"):
+            await batcher.compute(np.ones((1, 1), np.float32), timeout=0.05)
+        go.set()
+        await first
+        await batcher.compute(np.full((1, 1), 2, np.float32), timeout=30)
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(compute(pool))
+    assert batches == [[0], [2]]
+
+
 def test_parts_are_joined_in_the_order_of_the_request():
     """Of three parts the first is the last to be done."""
     overtaken, done = threading.Event(), []

@@ -1,15 +1,24 @@
 """One cell of a study at a time, in this process."""
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 
 from sparsevae import records
 from sparsevae.study import make_study, study_table, sweep
 from sparsevae.study.cells import cell as cells
-from sparsevae.study.cells.cell import FAILURE, failure, forget_failures, note_failure, run_cell
+from sparsevae.study.cells.cell import (
+    FAILURE,
+    StoppedError,
+    failure,
+    forget_failures,
+    note_failure,
+    run_cell,
+)
 from sparsevae.study.cells.claims import LOCKS, claim
 from sparsevae.study.cells.worker import pick_cores
+from sparsevae.study.sweeps import sweep as sweeps
 
 TINY = {
     "data": "tiny",
@@ -69,6 +78,17 @@ def test_a_run_that_diverges_has_failed_for_good(tmp_path):
     assert list(study_table(study)["status"]) == ["failed"]
 
 
+def test_a_run_that_a_watcher_ends_was_stopped_for_good(study, monkeypatch):
+    def run(*_):
+        raise StoppedError("no latent is left")
+
+    monkeypatch.setattr("sparsevae.study.one.journey.run", run)
+    (settings,) = study.cells
+    assert run_cell(study.folder, settings) == "failed"
+    expected = {"reason": "no latent is left", "lasting": True, "stopped": True}
+    assert failure(study.folder / settings.name) == expected
+
+
 def test_a_run_that_fails_otherwise_is_tried_again(study):
     wrong = make_study(study.folder, {**TINY, "data_dir": "/absent"}, [{"seed": [0]}])
     (settings,) = wrong.cells
@@ -94,6 +114,28 @@ def test_failures_are_complained_of_at_the_end(study, monkeypatch):
     with pytest.raises(RuntimeError, match="1 of 1 runs failed, the last by No space left"):
         sweep(study, workers=1)
     assert (study.folder / "table.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "gives_up"), [("ffcffc", False), ("fdffcc", False), ("cfff", True)]
+)
+def test_a_worker_gives_up_after_three_passing_failures_in_a_row(
+    tmp_path, monkeypatch, outcomes, gives_up
+):
+    """f: failed for a passing reason, d: diverged, c: complete."""
+    study = make_study(tmp_path / "study", TINY, [{"seed": list(range(len(outcomes)))}])
+    left = dict(zip((cell.name for cell in study.cells), outcomes, strict=True))
+
+    def outcome(folder, settings, tensorboard):
+        kind = left.pop(settings.name)
+        if kind != "c":
+            note_failure(folder / settings.name, "", lasting=kind == "d")
+        return "complete" if kind == "c" else "failed"
+
+    monkeypatch.setattr(sweeps, "run_cell", outcome)
+    with pytest.raises(SystemExit) if gives_up else nullcontext():
+        sweeps.work(study, tensorboard=False)
+    assert not left
 
 
 def test_workers_are_as_many_as_cores_at_most():

@@ -1,9 +1,10 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
-from sparsevae.study.cells.claims import claim, claimant, is_claimed
+from sparsevae.study.cells.claims import LOCKS, claim, claimant, is_claimed
 
 HOLD = """
 import sys
@@ -36,6 +37,14 @@ def test_a_claim_is_held_once_and_dies_with_its_process(holder, tmp_path):
     with claim(tmp_path, "cell") as mine:
         assert mine and is_claimed(tmp_path, "cell")
     assert not is_claimed(tmp_path, "cell")
+
+
+def test_a_claim_says_its_holder_whatever_it_said_before(tmp_path):
+    (tmp_path / LOCKS).mkdir()
+    (tmp_path / LOCKS / "cell").write_text(f"{2**62} a.machine.of.a.{'long' * 30}.name\n")
+    assert claimant(tmp_path, "cell") is None
+    with claim(tmp_path, "cell"):
+        assert claimant(tmp_path, "cell") == os.getpid()
 
 
 def test_waiting_for_a_claim(holder, tmp_path):

@@ -13,7 +13,7 @@ import sparsevae as sv
 from sparsevae import records
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import run
-from sparsevae.study.one import training
+from sparsevae.study.one import scoring, training
 from sparsevae.study.one.summary import summary
 
 run_room = importlib.import_module("sparsevae.study.one.journey")
@@ -73,6 +73,14 @@ def test_the_saved_model_is_the_trained_one(finished, settings):
     data = sv.data.load("tiny")
     scores = sv.metrics.evaluate(vae.codes, data, metrics=settings.metrics, seed=0)
     assert scores == record["scores"]
+
+
+def test_a_run_is_scored_on_images_of_the_source_it_was_trained_on(finished, settings, monkeypatch):
+    """With "auto" a file may have come since, beside which the run was rendered."""
+    asked = []
+    monkeypatch.setattr(scoring, "load_data", lambda *arguments: asked.append(arguments))
+    scoring.encoder_and_data(finished[0])
+    assert settings.data_source == "auto" and asked == [(settings, "render")]
 
 
 def test_a_complete_run_is_read_not_repeated(finished, settings, monkeypatch):

@@ -49,6 +49,12 @@ def test_every_weighting_chooses_from_the_front_and_together_they_reach_all_of_i
     assert chosen <= front and len(chosen) >= len(front) - 2  # all but next to an end
 
 
+def test_of_equal_largest_costs_the_others_decide():
+    """Else a point that is beaten could be called as good as the one that beats it."""
+    beaten, better = chebyshev(np.array([[1.0, 0.5], [1.0, 0.2]]), np.array([0.5, 0.5]))
+    assert better < beaten
+
+
 def test_the_knee_comes_first():
     costs = np.array([[0.0, 1.0], [0.1, 0.1], [1.0, 0.0], [0.5, 0.5]])
     assert knee_first(costs).tolist()[0] == 1

@@ -58,11 +58,12 @@ def trained(monkeypatch):
 
 
 def test_the_gap_is_measured_once(trained, settings, tmp_path):
+    settings = dataclasses.replace(settings, gate_options={"initial_density": 0.9})
     gap = collapse_gap(settings, tmp_path)
     assert gap.dense == -20 and gap.nats == pytest.approx(-20 - gap.collapsed)
     assert collapse_gap(settings, tmp_path) == gap == Gap(gap.collapsed, -20.0)
     (dense,) = trained
-    assert dense == dataclasses.replace(settings, name="dense", gate="none")
+    assert dense == dataclasses.replace(settings, name="dense", gate="none", gate_options={})
 
 
 def test_a_dense_model_that_learned_nothing_is_no_measure(trained, settings, tmp_path, monkeypatch):

@@ -64,9 +64,11 @@ def test_of_several_objectives_all_must_be_worse(others):
     assert judge(others, ["elbo", "density"], elbo=-5.0, density=0.9) == ""
 
 
-def test_scores_are_not_known_while_training(others):
-    assert judge(others, ["mig"], elbo=-99.0) == ""
-    assert judge(others, ["mig", "elbo"], elbo=-99.0)
+@pytest.mark.parametrize("objectives", [["mig"], ["mig", "elbo"], ["elbo", "udr"]], ids=str)
+def test_who_may_have_the_best_score_is_not_given_up(others, objectives):
+    """Scores are not known while a model trains; a model without latents has none to hope for."""
+    assert judge(others, objectives, elbo=-99.0) == ""
+    assert "no latent is left" in judge(others, objectives, elbo=-99.0, active_latents=0.0)
 
 
 def test_there_must_be_enough_to_compare_with(others):

@@ -1,5 +1,6 @@
 """The mended oracles, without training: values are made up, processes die between any two calls."""
 
+import dataclasses
 import os
 import shutil
 
@@ -88,6 +89,15 @@ def test_a_kill_after_any_write_loses_no_trial(tuner, tmp_path, monkeypatch):
         )
         if tuner != "hyperband":  # finds its own number
             assert len(again.trials) == N_TRIALS[tuner]
+
+
+@pytest.mark.parametrize("tuner", PLANS)
+def test_the_seed_decides_what_is_tried(tuner, tmp_path):
+    """Also seed 0, which KerasTuner takes for none."""
+    plans = [dataclasses.replace(PLANS[tuner], search_seed=seed) for seed in (0, 0, 1)]
+    oracles = [fresh(plan, tmp_path / f"search_{k}") for k, plan in enumerate(plans)]
+    tried = [oracle.create_trial("tuner0").hyperparameters.values for oracle in oracles]
+    assert tried[0] == tried[1] != tried[2]
 
 
 def test_the_running_trial_is_the_first_to_go_on(tmp_path):
@@ -183,6 +193,18 @@ def test_several_objectives_are_weighed_anew_each_time(tmp_path):
         assert np.isfinite(list(scores.values())).all()
         best.add(min(scores, key=scores.get))
     assert len(best) > 1
+
+
+def test_of_several_objectives_a_trial_that_is_best_in_all_costs_nothing(tmp_path):
+    oracle = fresh(SearchPlan(tuner="random", n_trials=4), tmp_path / "search")
+    for elbo, density in ((-60.0, 0.9), (-50.0, 0.1), (-70.0, 0.5)):
+        trial = oracle.create_trial("tuner0")
+        oracle.update_trial(trial.trial_id, {"elbo": elbo, "density": density})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    oracle.populate_space("probe")
+    first, best, last = (oracle.trials[name].score for name in oracle.end_order)
+    assert best == 0 < min(first, last)
 
 
 @pytest.mark.parametrize("seed", range(5))

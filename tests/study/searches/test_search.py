@@ -97,6 +97,7 @@ def test_the_summary_shows_what_was_varied(whole):
     folder, result = whole
     text = search_summary(result, str(folder), ["elbo", "density"])
     assert "The front:" in text and "learning_rate_multiplier" not in text
+    assert "Δ = 40.00 nats: ELBO -63.00 without latents, -23.00 dense" in text
     trials = result.trials.assign(learning_rate_multiplier=[10.0, 20.0, 30.0])
     varied = dataclasses.replace(result, trials=trials)
     assert "learning_rate_multiplier" in search_summary(varied, str(folder), ["elbo", "density"])

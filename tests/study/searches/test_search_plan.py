@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras_tuner
 import pytest
 
@@ -48,6 +50,7 @@ def test_every_measurement_can_be_an_objective(name):
 def test_objectives_know_what_is_better():
     assert sign("elbo") == sign("mig") == sign("dci_fast_completeness") == sign("udr") == -1
     assert sign("density") == sign("gaussian_total_correlation") == 1
+    assert sign("kl") == sign("active_latents") == 1
 
 
 def test_the_base_has_what_trials_need():
@@ -89,6 +92,11 @@ def test_hyperband_shortens_the_whole_run():
     base = RunSettings("a", n_steps=900, checkpoint_every=90, steps_per_execution=2)
     settings = run_settings(hp, base, plan, gap=1.0)
     assert settings.n_steps == 300 and settings.full_at == base.full_at
+    assert settings.checkpoint_every == 90
+    hp.values[EPOCHS] = 1
+    assert run_settings(hp, dataclasses.replace(base, checkpoint_every=300), plan, 1.0) == (
+        dataclasses.replace(settings, n_steps=100, checkpoint_every=100)
+    )
 
 
 def test_values_survive_the_way_between_processes():

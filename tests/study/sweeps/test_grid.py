@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from sparsevae.study import RunSettings, make_study
+from sparsevae.study.sweeps import grid as grids
 from sparsevae.study.sweeps.grid import balanced
 
 GRID = {
@@ -22,6 +23,18 @@ def test_cells_are_all_combinations_each_in_a_folder_of_its_own(tmp_path):
     assert len({cell.name for cell in study.cells}) == len(study.cells) == 36
     assert {cell.data for cell in study.cells} == {"toy"}
     assert all("strength-" in cell.name and "where-" in cell.name for cell in study.cells)
+
+
+def test_folders_keep_their_names_when_settings_gain_a_field(tmp_path, monkeypatch):
+    names = [cell.name for cell in make_study(tmp_path, {"data": "toy"}, [GRID]).cells]
+
+    @dataclasses.dataclass(frozen=True)
+    class Later(RunSettings):
+        added: int = 0
+
+    monkeypatch.setattr(grids, "RunSettings", Later)
+    later = make_study(tmp_path, {"data": "toy"}, [GRID]).cells
+    assert [cell.name for cell in later] == names and later[0].added == 0
 
 
 def test_cells_are_single_threaded_unless_they_say_so(tmp_path):

@@ -119,12 +119,14 @@ def test_status_says_what_runs_and_what_failed(study):
     assert f"failed: {study.cells[3].name}" in text and "diverged: NaN" in text
 
 
-def test_the_estimate_is_of_complete_runs(study):
+def test_the_estimate_is_of_complete_runs(study, monkeypatch):
     text = reports.estimate(study, workers=1)
     assert "6 runs, 3 complete, 1 failed; 2 to do" in text
     assert "on 1 cores: 170 steps of 10 ms and 3 s besides" in text
     assert "8 s" in text and "median of 3 complete runs" in text
     assert "GB are free" in text
+    monkeypatch.setattr(reports, "pick_cores", lambda workers: range(workers))
+    assert "time: 4 s on 2 cores" in reports.estimate(study, workers=2)
 
 
 def test_a_table_of_nothing_is_refused(tmp_path):
