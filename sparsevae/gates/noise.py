@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from sparsevae.training import window
+
 N_OFFSETS = 2**17
 _STEP = 16  # floats: TensorFlow cuts windows that begin so, 64 bytes, without copying
 
@@ -57,7 +59,7 @@ class LogisticNoise:
         """
         starts = self.starts(number)
         return tuple(
-            ops.slice(ops.convert_to_tensor(table), starts[k : k + 1], (self._size,))
+            window(ops.convert_to_tensor(table), starts[k], self._size)
             for k, table in enumerate(self._tables)
         )
 

@@ -24,6 +24,21 @@ def read(*variables: Any) -> list[Any]:
     return [tf.convert_to_tensor(getattr(v, "value", v)) for v in variables]
 
 
+def window(table: Any, start: Any, size: int) -> Any:
+    """`table[start : start + size]` of a 1-D tensor; `start` is an integer tensor `()`.
+
+    XLA by TensorFlow compiles a slice anew for each start, so there its entries are
+    gathered; a slice is quicker elsewhere.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+        if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+            return tf.gather(table, start + tf.range(size))
+    return keras.ops.slice(table, keras.ops.reshape(start, (1,)), (size,))
+
+
 def fused(
     function: Callable[..., Any],
     inputs: Sequence[Any],

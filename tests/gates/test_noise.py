@@ -1,5 +1,6 @@
 """The table noise is logistic and independent over entries and calls."""
 
+import keras
 import numpy as np
 import pytest
 from all_gates import array
@@ -87,3 +88,18 @@ def test_seeds_fix_the_sequence():
     first, same, other = noises(1), noises(1), noises(2)
     np.testing.assert_array_equal(first, same)
     assert abs(correlation(first[0], other[0])) < 4 / np.sqrt(first[0].size)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="XLA by TensorFlow is meant")
+def test_xla_compiles_the_noise_once_for_all_draws():
+    import tensorflow as tf
+
+    noise = LogisticNoise((2, 3), 0)
+    compiled = tf.function(lambda k: (noise.starts(k), *noise.draw(k)), jit_compile=True)
+    programs = set()
+    for number in (tf.constant(1), tf.constant(2)):
+        programs.add(compiled.experimental_get_compiler_ir(number)(stage="hlo"))
+        starts, *windows = compiled(number)
+        for table, start, window in zip(noise._tables, starts, windows, strict=True):
+            np.testing.assert_array_equal(window, table[int(start) : int(start) + 6])
+    assert len(programs) == 1

@@ -312,46 +312,52 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras, numpy as np, sparsevae as sv
 images = np.random.default_rng(0).random((32, 8, 8, 1), np.float32)
-gate, replicas = sys.argv[1], int(sys.argv[2])
-devices = [f"CPU:{k}" for k in range(replicas)]
-strategy = tf.distribute.MirroredStrategy(devices) if replicas > 1 else tf.distribute.get_strategy()
-with strategy.scope():
-    vae = sv.models.mlp_vae(
-        (8, 8, 1), 2, gate=None if gate == "none" else gate, hidden=8,
-        kernel_regularizer=keras.regularizers.L2(3.0),
-        control=None if gate == "none" else sv.sparsity.Strength(500.0, ramp=(2, 3), freeze=6),
-        likelihood=sv.objectives.Gaussian(1e6), objective=sv.objectives.BetaVAE(0.0),
-    )
-    vae.compile(keras.optimizers.SGD(1e-2))
-history = vae.fit(images, batch_size=16, epochs=4, shuffle=False, verbose=0).history
-vae.save(sys.argv[3])
-loaded = keras.saving.load_model(sys.argv[3])
-same = all(np.array_equal(a, b) for a, b in zip(vae.get_weights(), loaded.get_weights()))
-kernels = [float(np.sum(w)) for w in vae.trainable_variables]
-# Of the last batch a replica gets no image.
-odd = [vae.evaluate(images[:17], batch_size=16, verbose=0, return_dict=True)]
-odd += [{k: v[-1] for k, v in vae.fit(images[:17], batch_size=16, verbose=0).history.items()}]
-same &= all(np.isfinite(value) for logs in odd for value in logs.values())
-print(json.dumps({"same": same, "kernels": kernels, **{k: v[-1] for k, v in history.items()}}))
-"""
+one, two = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
-
-@pytest.mark.parametrize("gate", ["none", "continuous", "hard_concrete"])
-def test_two_replicas_train_as_one_device(gate, tmp_path):
-    """With a loss that hardly looks at z: each replica has noise of its own there."""
-
-    def run(replicas):
-        done = subprocess.run(
-            [sys.executable, "-c", MIRRORED, gate, str(replicas), str(tmp_path / "model.keras")],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+def trained(strategy, gate):
+    with strategy.scope():
+        vae = sv.models.mlp_vae(
+            (8, 8, 1), 2, gate=None if gate == "none" else gate, hidden=8,
+            kernel_regularizer=keras.regularizers.L2(3.0),
+            control=None if gate == "none" else sv.sparsity.Strength(500.0, ramp=(2, 3), freeze=6),
+            likelihood=sv.objectives.Gaussian(1e6), objective=sv.objectives.BetaVAE(0.0),
         )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout.splitlines()[-1])
+        vae.compile(keras.optimizers.SGD(1e-2))
+    history = vae.fit(images, batch_size=16, epochs=4, shuffle=False, verbose=0).history
+    vae.save(sys.argv[1])
+    loaded = keras.saving.load_model(sys.argv[1])
+    same = all(np.array_equal(a, b) for a, b in zip(vae.get_weights(), loaded.get_weights()))
+    kernels = [float(np.sum(w)) for w in vae.trainable_variables]
+    # Of the last batch a replica gets no image.
+    odd = [vae.evaluate(images[:17], batch_size=16, verbose=0, return_dict=True)]
+    odd += [{k: v[-1] for k, v in vae.fit(images[:17], batch_size=16, verbose=0).history.items()}]
+    same &= all(np.isfinite(value) for logs in odd for value in logs.values())
+    return {"same": same, "kernels": kernels, **{k: v[-1] for k, v in history.items()}}
 
-    one, two = run(1), run(2)
-    assert one.pop("same") and two.pop("same")
-    for name in one:
+print(json.dumps({gate: [trained(s, gate) for s in (one, two)] for gate in sys.argv[2:]}))
+"""
+MIRRORED_GATES = ["none", "continuous", "hard_concrete"]
+
+
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory):
+    """Of each gate, logs and sums of weights on one device and on two replicas."""
+    model = tmp_path_factory.mktemp("mirrored") / "model.keras"
+    done = subprocess.run(
+        [sys.executable, "-c", MIRRORED, str(model), *MIRRORED_GATES],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("gate", MIRRORED_GATES)
+def test_two_replicas_train_as_one_device(gate, mirrored):
+    """With a loss that hardly looks at z: each replica has noise of its own there."""
+    one, two = mirrored[gate]
+    assert one["same"] and two["same"]
+    for name in one.keys() - {"same"}:
         np.testing.assert_allclose(two[name], one[name], rtol=2e-3, atol=1e-5, err_msg=name)

@@ -72,44 +72,55 @@ def moved(before, after):
     return max(float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True))
 
 
-@pytest.mark.parametrize("how", ["keras", "weights", "state"])
-def test_seeds_of_an_objective_go_on(tmp_path, how):
-    def compiled():
-        vae = make(objective=Critic(sgd(learning_rate=0.1)), gate="hard_concrete")
-        vae.compile(keras.optimizers.Adam(1e-2))
-        return vae
+def gated_with_critic():
+    vae = make(objective=Critic(sgd(learning_rate=0.1)), gate="hard_concrete")
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
 
-    whole, half = compiled(), compiled()
+
+@pytest.fixture(scope="module")
+def unbroken():
+    """Variables after two epochs without a break."""
+    whole = gated_with_critic()
     fit(whole, 0, 2)
+    return arrays(whole.variables)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Folder of what one model saved after its first epoch, in each way."""
+    folder = tmp_path_factory.mktemp("half")
+    half = gated_with_critic()
     fit(half, 0, 1)
+    half.save(folder / "a.keras")
+    half.save_weights(folder / "a.weights.h5")
+    save_state(half, folder / "a.npz")
+    return folder
+
+
+@pytest.mark.parametrize("how", ["keras", "weights", "state"])
+def test_seeds_of_an_objective_go_on(unbroken, files, how):
     if how == "keras":
-        half.save(tmp_path / "a.keras")
-        half = keras.saving.load_model(tmp_path / "a.keras")
-    elif how == "weights":
-        half.save_weights(tmp_path / "a.weights.h5")
-        half = compiled()
-        half.load_weights(tmp_path / "a.weights.h5")
+        half = keras.saving.load_model(files / "a.keras")
     else:
-        save_state(half, tmp_path / "a.npz")
-        half = compiled()
-        load_state(half, tmp_path / "a.npz")
+        half = gated_with_critic()
+        if how == "weights":
+            half.load_weights(files / "a.weights.h5")
+        else:
+            load_state(half, files / "a.npz")
     fit(half, 1, 2)
-    assert moved(arrays(whole.variables), arrays(half.variables)) == 0
+    assert moved(unbroken, arrays(half.variables)) == 0
 
 
 @pytest.mark.parametrize("frozen", ["encoder", "decoder", "gate"])
 def test_what_was_frozen_after_compile_is_loaded_with_its_optimizer(tmp_path, frozen):
-    def begun():
-        vae = make(gate="hard_concrete")
-        vae.compile(keras.optimizers.Adam(1e-2))
-        fit(vae, 0, 1)
-        part = gated_layers(vae.encoder)[0].gate if frozen == "gate" else getattr(vae, frozen)
-        part.trainable = False
-        fit(vae, 1, 2)
-        return vae
-
-    whole, half = begun(), begun()
-    half.save(tmp_path / "a.keras")
+    whole = make(gate="hard_concrete")
+    whole.compile(keras.optimizers.Adam(1e-2))
+    fit(whole, 0, 1)
+    part = gated_layers(whole.encoder)[0].gate if frozen == "gate" else getattr(whole, frozen)
+    part.trainable = False
+    fit(whole, 1, 2)
+    whole.save(tmp_path / "a.keras")
     half = keras.saving.load_model(tmp_path / "a.keras")
     assert int(half.optimizer.iterations) == 8
     fit(whole, 2, 3)

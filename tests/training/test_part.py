@@ -190,7 +190,9 @@ def test_changes_are_those_of_one_part():
 # Configs and files
 
 
-@pytest.mark.parametrize("weight", [0.5, 3, ExponentialDecay(1.0, 5, 0.5)], ids=str)
+@pytest.mark.parametrize(
+    "weight", [0.5, 3, ExponentialDecay(1.0, 5, 0.5)], ids=["0.5", "3", "decay"]
+)
 def test_config_as_json_makes_an_equal_part(weight):
     part = Weighting(weight, offset=-0.5, kind="other", name="mine")
     config = json.dumps(keras.saving.serialize_keras_object(part))
