@@ -30,8 +30,12 @@ def main() -> None:
 
         print(f"sparsevae {__version__}")
         return
-    running.main(lambda: check_choice("command", name, COMMANDS))
-    sys.argv = [f"sparsevae {name}", *rest]
+    running.main(lambda: _run(name, rest))
+
+
+def _run(name, arguments):
+    check_choice("command", name, COMMANDS)
+    sys.argv = [f"sparsevae {name}", *arguments]
     importlib.import_module(f"sparsevae.commands.{name}").main()
 
 

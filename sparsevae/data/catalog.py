@@ -252,7 +252,7 @@ def _absent(name: str, entry: _Entry, places: list[Path]) -> str:
         "SPARSEVAE_DATA to its folder"
     ]
     if entry.tfds:
-        ways.append(f"or let `python scripts/data.py fetch {name}` download it")
+        ways.append(f"or let `sparsevae data fetch {name}` download it")
     if entry.render:
         kind = ": a look-alike, not the original" if entry.look_alike else ""
         ways.append(f"or use load({name!r}, source='render'){kind}")
@@ -266,5 +266,5 @@ def _unprepared(name: str, entry: _Entry, folders: list[Path]) -> str:
     looked = ", ".join(str(folder / name) for folder in folders)
     return (
         f"{entry.title} prepared by TensorFlow Datasets not found. Looked in: {looked}. Prepare it "
-        f"with `python scripts/data.py fetch {name}`, or set TFDS_DATA_DIR to where it is."
+        f"with `sparsevae data fetch {name}`, or set TFDS_DATA_DIR to where it is."
     )

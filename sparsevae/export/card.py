@@ -19,7 +19,7 @@ codes = encode(images=images)["codes"]
 ```
 
 With sparsevae, which takes uint8 images too and checks the folder first:
-`sparsevae.export.load("{name}").transform(images)`. Over HTTP: `python scripts/serve.py {name}`,
+`sparsevae.export.load("{name}").transform(images)`. Over HTTP: `sparsevae serve {name}`,
 or TensorFlow Serving with this folder as `/models/NAME/1`.
 
 | signature | input | output |

@@ -62,9 +62,10 @@ def read_card(folder: str | Path) -> dict:
 
 def _check_present(folder, name):
     if not (folder / name).is_file():
+        missing = f"{name} is missing" if folder.exists() else "there is no such folder"
         raise FileNotFoundError(
-            f"{folder} is not an exported model: {name} is missing. "
-            "Exports are made by sparsevae.export.save or scripts/export.py"
+            f"{folder} is not an exported model: {missing}. "
+            "Exports are made by sparsevae.export.save or `sparsevae export`"
         )
 
 

@@ -50,6 +50,31 @@ def test_errors_are_one_line():
         assert "Traceback" not in done.stderr and done.stdout == ""
 
 
+def test_what_an_import_runs_into_is_one_line_too():
+    """Ctrl-C, or a package that is not there, while a command is still being imported."""
+    for raised, code, said in (
+        ("KeyboardInterrupt()", 130, "\nStopped."),
+        ("ImportError('no such package')", 1, "\nError: no such package\n"),
+    ):
+        finder = f"type('F', (), {{'find_spec': lambda *a: (_ for _ in ()).throw({raised})}})"
+        start = f"import sys; from sparsevae.commands.console import main; M={finder}"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{start}; sys.meta_path.insert(0, M()); main()", "serve"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code and said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_nothing_sends_an_installed_user_to_scripts():
+    """An installed package has commands, and no folder `scripts`."""
+    package = SCRIPTS.parent / "sparsevae"
+    sent = [path for path in package.rglob("*.py") if "scripts/" in path.read_text()]
+    assert sent == [package / "commands" / "__init__.py"]  # which tells of both
+
+
 def test_a_reader_may_leave_early():
     """As in `sparsevae train --help | head -1`."""
     process = subprocess.Popen(

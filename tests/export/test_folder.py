@@ -24,8 +24,8 @@ def test_a_missing_file_is_named(copied, name):
 
 
 def test_what_is_no_export_is_refused(tmp_path):
-    for path in (tmp_path / "absent", tmp_path):
-        with pytest.raises(FileNotFoundError, match="is not an exported model"):
+    for path, why in ((tmp_path / "absent", "no such folder"), (tmp_path, "card.json is missing")):
+        with pytest.raises(FileNotFoundError, match=rf"is not an exported model: .*{why}"):
             export.load(path)
 
 

@@ -121,7 +121,11 @@ def test_absence_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         load("shapes3d", tmp_path, "tfds")
     assert_one_line(error, tmp_path / "shapes3d")
-    for part in ("tensorflow_datasets/shapes3d", "scripts/data.py fetch shapes3d", "TFDS_DATA_DIR"):
+    for part in (
+        "tensorflow_datasets/shapes3d",
+        "`sparsevae data fetch shapes3d`",
+        "TFDS_DATA_DIR",
+    ):
         assert part in str(error.value)
 
 

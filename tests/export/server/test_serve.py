@@ -109,7 +109,7 @@ def test_backends(small_export, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["absent"], "absent is not an exported model: card.json is missing"),
+        (["absent"], "absent is not an exported model: there is no such folder"),
         ([".", "--max-batch", "0"], "`max_batch` must be above 0"),
     ],
     ids=["absent", "bound"],
