@@ -34,9 +34,13 @@ def read_study(path: str | Path) -> Study:
         StudyFileError: for a syntax error, an unknown field, a value of a wrong type or that the
             settings refuse, an empty grid, a cell that occurs twice, or a folder that cannot be
             written.
+        FileNotFoundError: if there is no such file, or a folder in its place.
         OSError: if the file cannot be read.
     """
     path = Path(path)
+    if path.is_dir() or not path.exists():
+        what = "a folder" if path.is_dir() else "no file"
+        raise FileNotFoundError(f"`path` must be a study file (TOML). Received: {path}, {what}")
     text = path.read_text(encoding="utf-8")
     lines = _Lines(path, text)
     content = _parse(text, lines)

@@ -123,6 +123,8 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
         read_study(write(tmp_path, GOOD))
 
 
-def test_an_absent_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="absent"):
-        read_study(tmp_path / "absent.toml")
+def test_an_absent_file_or_a_folder(tmp_path):
+    """The folder of a study is what one gives by mistake: `study status runs/price`."""
+    for path, what in ((tmp_path / "absent.toml", "absent.toml, no file"), (tmp_path, "a folder")):
+        with pytest.raises(FileNotFoundError, match=rf"`path` must be a study.*Received.*{what}"):
+            read_study(path)
