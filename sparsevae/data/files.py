@@ -13,8 +13,13 @@ class DataFileError(ValueError):
     """A data file exists, but is not what it should be. The message names the file, in one line."""
 
     def __init__(self, message: str) -> None:
-        # Names of files may hold line ends, and bytes that are no UTF-8.
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
+        super().__init__(printable(message))
+
+
+def printable(message: str) -> str:
+    """A message in one line that any stream can show: names of files may hold line ends, and bytes
+    that are no UTF-8, which are escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
 
 
 class CacheError(OSError):

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sparsevae.data.array import MappedArray
-from sparsevae.data.files import DataFileError
+from sparsevae.data.files import DataFileError, printable
 from sparsevae.data.own.pictures import CHANNELS, decoded, opened, upright_size
 from sparsevae.data.storage.cache import cached, copy_name, recorded_shape
 
@@ -61,7 +61,7 @@ def image_names(folder: Path) -> list[str]:
     if skipped:
         _LOGGER.warning(
             "%s: %s pictures are read, %s are skipped (convert them to .png): %s",
-            folder, f"{len(names):,}", f"{skipped.total():,}", listed,
+            printable(str(folder)), f"{len(names):,}", f"{skipped.total():,}", listed,
         )  # fmt: skip
     return sorted(names)
 

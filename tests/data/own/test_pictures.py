@@ -135,6 +135,16 @@ def test_pictures_that_are_not_read_are_counted(tmp_path, caplog):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["\udce9", "a\nb"])
+def test_what_is_said_of_a_folder_is_one_line_that_any_stream_shows(tmp_path, caplog, name):
+    (tmp_path / name).mkdir()
+    save(tmp_path / name / "a.png")
+    (tmp_path / name / "b.gif").touch()
+    load(tmp_path / name)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.encode() and len(message.splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", ["d.png", "folder"])
 def test_links_that_lead_nowhere_are_refused(tmp_path, name):
     save(tmp_path / "a.png")
