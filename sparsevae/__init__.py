@@ -23,7 +23,7 @@ _ROOMS = (
     "study",
     "training",
 )
-_NAMES = {"SparseVAE": "models"}
+_NAMES = {"SparseVAE": "models", "sparsify": "sparsity"}
 
 __all__ = [*_ROOMS, *_NAMES]
 

@@ -15,10 +15,11 @@ MAKERS = {
     "annealed_sigmoid": lambda seed=0: gates.AnnealedSigmoid(seed=seed),
     "continuous": lambda seed=0: gates.Continuous(seed=seed),
     "fixed": lambda seed=0: gates.Fixed(GIVEN_MASK, seed=seed),
+    "pruned": lambda seed=0: gates.Pruned(seed=seed),
 }
 NAMES = list(MAKERS)
 STOCHASTIC = ["hard_concrete_median", "hard_concrete_mean", "binary_bernoulli"]
-TRAINABLE = [name for name in NAMES if name != "fixed"]
+TRAINABLE = [name for name in NAMES if name not in ("fixed", "pruned")]
 BOUNDED = [name for name in TRAINABLE if name != "continuous"]
 
 
@@ -39,6 +40,8 @@ def spread(gate, seed=0):
         low, high = getattr(gate, "bounds", (0.0, 1.0))
         values = np.random.default_rng(seed).uniform(low, high, gate.mask_shape)
         set_parameter(gate, values)
+    if isinstance(gate, gates.Pruned):
+        gate.open.assign(np.random.default_rng(seed).integers(0, 2, gate.mask_shape))
     return gate
 
 

@@ -8,7 +8,7 @@ import tyro
 from sparsevae.commands import running
 from sparsevae.commands.running import quiet_tensorflow
 from sparsevae.study import RunSettings, SearchPlan
-from sparsevae.study.searches.plan import BUDGETS, SEARCHED
+from sparsevae.study.searches.plan import BUDGETS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,10 @@ class Arguments(SearchPlan, RunSettings):
     """CPU threads of a process."""
     gate: tyro.conf.Suppress[str] = "hard_concrete"
     where: tyro.conf.Suppress[str] = "both"
+    control: tyro.conf.Suppress[str] = "strength"
     strength: tyro.conf.Suppress[float] = 100.0
+    target_density: tyro.conf.Suppress[float] = 0.1
+    bound: tyro.conf.Suppress[float | None] = None
     beta: tyro.conf.Suppress[float] = 1.0
     learning_rate: tyro.conf.Suppress[float] = 1e-3
     runs: str = "runs"
@@ -54,8 +57,9 @@ class Arguments(SearchPlan, RunSettings):
             {field.name: given[field.name] for field in dataclasses.fields(part)}
             for part in (RunSettings, SearchPlan)
         )
-        searched = {name: RunSettings.__dataclass_fields__[name].default for name in SEARCHED}
-        return RunSettings(**{**settings, **searched}), SearchPlan(**plan)
+        checked = SearchPlan(**plan)
+        searched = {name: getattr(RunSettings, name) for name in checked.searched}
+        return RunSettings(**{**settings, **searched, "control": checked.over}), checked
 
 
 def tune() -> None:

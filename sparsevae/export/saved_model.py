@@ -1,5 +1,6 @@
 """From a trained model to a folder that TensorFlow alone can serve."""
 
+import math
 from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
@@ -145,10 +146,8 @@ class _Servable(tf.Module):
 
 
 def _card(vae, stock, record, license):
-    # Of the masks as they are folded: while a gate anneals, closed links still let some through.
-    masks = sparsity.masks(vae)
-    n_open = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
-    n_gates = sum(mask.size for mask in masks.values())
+    layers = sparsity.gated_layers(vae)
+    densities = sparsity.by_name((layer.name, float(np.mean(_is_open(layer)))) for layer in layers)
     named = ("settings", "n_steps_planned", "data_source", "step")
     named += ("elbo", "scores", "active_latents")
     return {
@@ -162,9 +161,14 @@ def _card(vae, stock, record, license):
         },
         "output": {"codes": [None, vae.latent_dim], "log_variance": [None, vae.latent_dim]},
         **{name: record[name] for name in named if name in record},
-        "density": sum(n_open.values()) / n_gates if n_gates else 1.0,
-        "densities": {name: n_open[name] / mask.size for name, mask in masks.items()},
-        "n_gates": n_gates,
+        "density": float(sparsity.share_of_links(layers, _is_open)) if layers else 1.0,
+        "densities": densities,
+        "n_gates": sum(math.prod(layer.gate.mask_shape) for layer in layers),
         "n_parameters": stock.count_params(),
         "versions": {name: metadata.version(name) for name in ("sparsevae", "keras", "tensorflow")},
     }
+
+
+def _is_open(layer):
+    """Of the mask as it is folded: while a gate anneals, closed links still let some through."""
+    return layer.gate.mask(training=False) > 0

@@ -15,6 +15,7 @@ from sparsevae.gates.continuous import Continuous
 from sparsevae.gates.fixed import Fixed
 from sparsevae.gates.gate import Gate
 from sparsevae.gates.hard_concrete import HardConcrete
+from sparsevae.gates.pruned import Pruned
 from sparsevae.gates.step import one_step, present_step
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Fixed",
     "Gate",
     "HardConcrete",
+    "Pruned",
     "get",
     "one_step",
     "present_step",
@@ -34,6 +36,7 @@ NAMES = {
     "binary": Binary,
     "annealed_sigmoid": AnnealedSigmoid,
     "continuous": Continuous,
+    "pruned": Pruned,
 }
 
 

@@ -63,11 +63,6 @@ class AnnealedSigmoid(Gate):
     def mask_variables(self) -> list[keras.Variable]:
         return [*super().mask_variables, self.progress]
 
-    @property
-    def score(self) -> Any:
-        """Float32 `(in_channels, out_channels)`; the sign decides at the end."""
-        return ops.multiply(self._scaled_score, self.learning_rate_multiplier)
-
     def set_phase(self, learning: Any, progress: Any) -> None:
         super().set_phase(learning, progress)
         self.progress.assign(progress)
@@ -77,7 +72,7 @@ class AnnealedSigmoid(Gate):
         return self._soft_mask()
 
     def _soft_mask(self):
-        return ops.sigmoid(ops.power(self.final_hardness, self.progress) * self.score)
+        return ops.sigmoid(ops.power(self.final_hardness, self.progress) * self.score())
 
     def _fixed_mask(self):
         hard = ops.cast(self.support(), "float32")

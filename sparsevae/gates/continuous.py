@@ -15,7 +15,8 @@ class Continuous(Gate):
     An L1 penalty on M alone means nothing: (K t)(M / t) is the same network with a cheaper mask.
     This gate charges `(M^2 + |K|^2) / 2` for a link with kernel weights K. Over all t that is at
     least `|M| |K|`, with equality at the optimum, so in effect the price is the L1 norm of a
-    dense layer's effective kernel and the group lasso, one group per link, of a convolution's.
+    dense layer's effective kernel and the group lasso, one group per link, of a convolution's;
+    where gates switch channels, one group per channel, its bias included.
     The price is that of link norm, not of a count: strength is in nats per unit of mean norm.
 
     L2 on both factors approaches zero without arriving, so a link is cut, to exactly 0 in training
@@ -63,6 +64,10 @@ class Continuous(Gate):
         value = self.value
         cut = ops.where(ops.greater(value, self.threshold), value, 0.0)
         return ops.stop_gradient(cut) + (value - ops.stop_gradient(value))
+
+    @property
+    def closing_point(self) -> float:
+        return self.threshold
 
     def open_probability(self) -> Any:
         return ops.cast(self.support(), "float32")

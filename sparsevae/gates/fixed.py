@@ -36,8 +36,8 @@ class Fixed(Gate):
     def build(self, input_shape: tuple[int, int]) -> None:
         if tuple(input_shape) != self._given.shape:
             raise ValueError(
-                f"The mask of a Fixed gate must have the shape {tuple(input_shape)} of its layer's "
-                f"(in_channels, out_channels). Received: shape {self._given.shape}"
+                f"The mask of a Fixed gate must have the shape {tuple(input_shape)} that its "
+                f"layer's gates have. Received: shape {self._given.shape}"
             )
         super().build(input_shape)
 

@@ -18,6 +18,9 @@ GROUP = "gates"  # of the optimizer
 class Gate(keras.layers.Layer, abc.ABC):
     """A mask of shape `(in_channels, out_channels)`: one switch for each channel-to-channel link.
 
+    Layers whose gates switch single weights or whole channels ask for masks of other rows, down
+    to one (`sparsevae.layers.GatedLayer`).
+
     A gate is *learning* or *fixed*. While learning, `mask(training=True)` is what the gate trains
     with (a sample, where the gate is stochastic) and lets the gradient through; while fixed, and
     always with `training=False`, it is the deterministic test rule, without gradient when
@@ -104,11 +107,11 @@ class Gate(keras.layers.Layer, abc.ABC):
 
         Args:
             kernel: Float tensor or variable `(..., in_channels, out_channels)`, or with the last
-                two axes swapped if `transposed`.
+                two axes swapped if `transposed`. A mask of one row is that of all inputs.
             transposed: Whether the kernel's last axes are `(out_channels, in_channels)`.
             training: Whether to take the training rule (see the class).
             dtype: Of the result.
-            priced: Whether to give the mean cost of a link too, 0 while the gate is fixed.
+            priced: Whether to give the mean cost of a gate too, 0 while the gate is fixed.
         """
 
         def times(mask, kernel):
@@ -175,26 +178,47 @@ class Gate(keras.layers.Layer, abc.ABC):
         """P(mask is not 0) while learning, float32 `(in_channels, out_channels)` in [0, 1]."""
 
     def cost(self, kernel_energy: Any) -> Any:
-        """What a control charges for each link, float32 `(in_channels, out_channels)`.
+        """What a control charges for each gate, float32 of the mask's shape.
 
         Args:
-            kernel_energy: Sum of squares of each link's kernel weights, same shape; None for
-                gates that do not charge the kernel.
+            kernel_energy: Sum of squares of the weights that each gate multiplies, same shape;
+                None for gates that do not charge the kernel.
         """
         del kernel_energy  # only gates whose price depends on the kernel look at it
         return self.open_probability()
 
     def link_cost(self, kernel: Any, transposed: bool = False) -> Any:
-        """`cost` of each link for a kernel as in `call`, float32 `(in_channels, out_channels)`."""
+        """`cost` of each gate for a kernel as in `call`, float32 of the mask's shape."""
         if not self.charges_kernel:
             return self.cost(None)
         energy = ops.square(ops.cast(kernel, "float32"))
         energy = ops.sum(energy, axis=tuple(range(len(energy.shape) - 2)))
-        return self.cost(ops.transpose(energy) if transposed else energy)
+        energy = ops.transpose(energy) if transposed else energy
+        whole_channels = self.mask_shape[0] == 1
+        return self.cost(ops.sum(energy, axis=0, keepdims=True) if whole_channels else energy)
 
     def support(self) -> Any:
         """Boolean `(in_channels, out_channels)`: the links that the test rule leaves open."""
         return ops.greater(self._fixed_mask(), 0)
+
+    closing_point = 0.0  # parameter at and below which the test rule closes a link
+
+    def score(self) -> Any:
+        """The gate's parameter, float32 like the mask: links of a lower one would close first."""
+        return ops.multiply(self.trainable_variables[0], self.learning_rate_multiplier)
+
+    def parameter_for(self, keep: Any) -> Any:
+        """What to assign to the trainable weight so that `support` becomes `keep`.
+
+        Links that are on the right side already stay where they are, others come just across.
+
+        Args:
+            keep: Like the mask, 1 for the links to be open and 0 for the others.
+        """
+        score, margin = self.score(), 1e-3
+        is_open = ops.maximum(score, self.closing_point + margin)
+        closed = ops.minimum(score, self.closing_point - margin)
+        return ops.where(ops.greater(keep, 0.5), is_open, closed) / self.learning_rate_multiplier
 
     def undecided(self) -> Any:
         """Boolean `(in_channels, out_channels)`: P(open) is between 0.1 and 0.9."""

@@ -111,6 +111,13 @@ class HardConcrete(Gate):
         low, high = self.stretch
         return ops.sigmoid(self.log_alpha - self.temperature * math.log(-low / high))
 
+    @property
+    def closing_point(self) -> float:
+        """`log_alpha` at which the mask of the test rule is 0."""
+        low, high = self.stretch
+        temperature = self.temperature if self.test_rule == "median" else 1.0
+        return temperature * math.log(-low / high)
+
     def expected_mask(self) -> Any:
         """E[z], float32 `(in_channels, out_channels)` in [0, 1]; exact to about 1e-6."""
         return self._expectation(self.log_alpha, ops.sigmoid)

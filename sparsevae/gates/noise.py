@@ -6,20 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from sparsevae.training import window
+from sparsevae.training import seed_of_draw, window
 
 N_OFFSETS = 2**17
 _STEP = 16  # floats: TensorFlow cuts windows that begin so, 64 bytes, without copying
-
-
-class _SeedOfDraw(keras.random.SeedGenerator):
-    """Seed of one draw: (seed, number of the draw), without a state to keep."""
-
-    def __init__(self, seed, number):
-        self._pair = ops.stack([ops.cast(seed % 2**32, "uint32"), ops.cast(number, "uint32")])
-
-    def next(self, ordered=True):
-        return self._pair
 
 
 class LogisticNoise:
@@ -49,7 +39,7 @@ class LogisticNoise:
 
     def starts(self, number: Any) -> Any:
         """Where the windows of draw `number`, an integer, begin in the tables, int32 `(2,)`."""
-        seed = _SeedOfDraw(self.seed, number)
+        seed = seed_of_draw(self.seed, number)
         return keras.random.randint((2,), 0, N_OFFSETS // _STEP, dtype="int32", seed=seed) * _STEP
 
     def draw(self, number: Any) -> tuple[Any, Any]:

@@ -4,65 +4,73 @@ import keras
 from keras import ops
 
 from sparsevae.layers.gated import GatedLayer
+from sparsevae.layers.images import spatial
 
 
-def _spatial(shape, data_format):
-    return tuple(shape[2:] if data_format == "channels_first" else shape[1:-1])
-
-
-@keras.saving.register_keras_serializable("sparsevae")
-class GatedConv2D(GatedLayer, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with one gate for each (input channel, filter), over its window.
-
-    Args:
-        *args, **kwargs: Those of `keras.layers.Conv2D`, LoRA included (mask after K + B A).
-        gate: Name of a gate, a `Gate` of this layer's own, or a saved config.
-
-    Raises:
-        ValueError: for `groups` above 1, an unknown gate, or one that belongs to another layer.
-    """
-
-    stock_class = keras.layers.Conv2D
-
+class _GatedConvolution(GatedLayer):
     def _linear(self, inputs, kernel):
         return self.convolution_op(inputs, kernel)
 
     def _positions(self, input_shape):
-        return _spatial(self.compute_output_shape(input_shape), self.data_format)
+        return spatial(self.compute_output_shape(input_shape), self.data_format)
 
 
 @keras.saving.register_keras_serializable("sparsevae")
-class GatedConv2DTranspose(GatedLayer, keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose` with one gate for each (input channel, filter).
-
-    Keras stores this kernel as `(height, width, out_channels, in_channels)`; the mask is
-    `(in_channels, out_channels)` as everywhere.
+class GatedConv1D(_GatedConvolution, keras.layers.Conv1D):
+    """`keras.layers.Conv1D` with one gate for each (input channel, filter), over its window.
 
     Args:
-        *args, **kwargs: Those of `keras.layers.Conv2DTranspose`.
-        gate: Name of a gate, a `Gate` of this layer's own, or a saved config.
+        *args, **kwargs: Those of `keras.layers.Conv1D`, LoRA and causal padding included.
+        gate, granularity: See `GatedLayer`.
 
     Raises:
-        ValueError: for an unknown gate, or one that belongs to another layer.
+        ValueError: as `GatedConv2D`.
     """
 
-    stock_class = keras.layers.Conv2DTranspose
-    _transposed = True
-
-    @property
-    def _raw_kernel(self):
-        return self.kernel
+    stock_class = keras.layers.Conv1D
 
     def _linear(self, inputs, kernel):
-        return ops.conv_transpose(
+        if self.padding == "causal":
+            time = -1 if self.data_format == "channels_first" else 1
+            before = [[0, 0], [0, 0], [0, 0]]
+            before[time][0] = self.dilation_rate[0] * (self.kernel_size[0] - 1)
+            inputs = ops.pad(inputs, before)
+        return ops.conv(
             inputs,
             kernel,
             strides=list(self.strides),
-            padding=self.padding,
-            output_padding=self.output_padding,
+            padding="valid" if self.padding == "causal" else self.padding,
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
 
-    def _positions(self, input_shape):
-        return _spatial(input_shape, self.data_format)
+
+@keras.saving.register_keras_serializable("sparsevae")
+class GatedConv2D(_GatedConvolution, keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with one gate for each (input channel, filter), over its window.
+
+    Args:
+        *args, **kwargs: Those of `keras.layers.Conv2D`, LoRA included (mask after K + B A).
+        gate, granularity: See `GatedLayer`.
+
+    Raises:
+        ValueError: for `groups` above 1, an unknown gate or granularity, or a gate that belongs
+            to another layer.
+    """
+
+    stock_class = keras.layers.Conv2D
+
+
+@keras.saving.register_keras_serializable("sparsevae")
+class GatedConv3D(_GatedConvolution, keras.layers.Conv3D):
+    """`keras.layers.Conv3D` with one gate for each (input channel, filter), over its window.
+
+    Args:
+        *args, **kwargs: Those of `keras.layers.Conv3D`, LoRA included (mask after K + B A).
+        gate, granularity: See `GatedLayer`.
+
+    Raises:
+        ValueError: as `GatedConv2D`.
+    """
+
+    stock_class = keras.layers.Conv3D

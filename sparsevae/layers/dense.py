@@ -12,17 +12,13 @@ class GatedDense(GatedLayer, keras.layers.Dense):
 
     Args:
         *args, **kwargs: Those of `keras.layers.Dense`, LoRA included (mask after K + B A).
-        gate: Name of a gate, a `Gate` of this layer's own, or a saved config.
+        gate, granularity: See `GatedLayer`; `"weights"` are the links here.
 
     Raises:
-        ValueError: for an unknown gate, or one that belongs to another layer.
+        ValueError: for an unknown gate or granularity, or a gate that belongs to another layer.
     """
 
     stock_class = keras.layers.Dense
-
-    @property
-    def _out_channels(self):
-        return self.units
 
     def _linear(self, inputs, kernel):
         return ops.matmul(inputs, kernel)

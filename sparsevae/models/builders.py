@@ -8,6 +8,7 @@ from sparsevae import gates
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
 from sparsevae.models.sparse_vae import SparseVAE
+from sparsevae.sparsity import Control
 
 PLACES = ("both", "encoder", "decoder")
 
@@ -18,8 +19,8 @@ class _Layers:
     Names are `PART_KIND_NUMBER`; seeds of kernels and gates follow from `seed` and the order.
     """
 
-    def __init__(self, part, gate, seed, kernel_regularizer):
-        self.part, self.gate, self.seed = part, gate, seed
+    def __init__(self, part, gate, granularity, seed, kernel_regularizer):
+        self.part, self.gate, self.granularity, self.seed = part, gate, granularity, seed
         self.kernel_regularizer = kernel_regularizer
         self.n_made = 0
 
@@ -48,17 +49,22 @@ class _Layers:
         }
         if self.gate is None:
             return stock(*args, **kwargs)
-        if isinstance(self.gate, gates.Gate):
-            return gated(*args, gate=self.gate.fresh(seed), **kwargs)
-        return gated(*args, gate=gates.get(self.gate, seed=seed), **kwargs)
+        given = isinstance(self.gate, gates.Gate)
+        gate = self.gate.fresh(seed) if given else gates.get(self.gate, seed=seed)
+        return gated(*args, gate=gate, granularity=self.granularity, **kwargs)
 
 
-def _networks(gate, where, seed, kernel_regularizer):
+def _networks(gate, where, granularity, seed, kernel_regularizer, control):
     check_choice("where", where, PLACES)
+    if isinstance(control, Control) and control.granularity != granularity:
+        raise ValueError(
+            "`granularity` must be that of the control. "
+            f"Received: {granularity!r}, with a control of {control.granularity!r}"
+        )
     of_encoder, of_decoder = (gate if where in ("both", part) else None for part in PLACES[1:])
     return (
-        _Layers("encoder", of_encoder, 1000 * seed, kernel_regularizer),
-        _Layers("decoder", of_decoder, 1000 * seed + 500, kernel_regularizer),
+        _Layers("encoder", of_encoder, granularity, 1000 * seed, kernel_regularizer),
+        _Layers("decoder", of_decoder, granularity, 1000 * seed + 500, kernel_regularizer),
     )
 
 
@@ -83,6 +89,7 @@ def conv_vae(
     *,
     gate: str | gates.Gate | None = None,
     where: str = "both",
+    granularity: str = "links",
     seed: int = 0,
     kernel_regularizer: keras.Regularizer | str | None = None,
     **kwargs: Any,
@@ -97,6 +104,8 @@ def conv_vae(
         latent_dim: Number of latents.
         gate: Name of a gate, an unbuilt `Gate` to copy for each layer, or None for stock layers.
         where: `"both"`, `"encoder"` or `"decoder"`: the networks that get gates.
+        granularity: What one gate switches: `"links"`, `"weights"` or `"channels"`; that of the
+            control.
         seed: Integer; fixes initial weights, gates and the noise of training.
         kernel_regularizer: Keras regularizer of every kernel; the naive baseline is
             `keras.regularizers.L1`.
@@ -109,7 +118,8 @@ def conv_vae(
         Locatello et al. 2019, Challenging Common Assumptions, appendix I, 1811.12359.
     """
     image_shape, latent_dim = _check_sizes(image_shape, latent_dim, multiple=16)
-    enc, dec = _networks(gate, where, seed, kernel_regularizer)
+    control = kwargs.get("control")
+    enc, dec = _networks(gate, where, granularity, seed, kernel_regularizer, control)
     height, width, channels = image_shape
     images = x = keras.Input(image_shape, name="images")
     for filters, size in ((32, 4), (32, 4), (64, 2), (64, 2)):
@@ -133,6 +143,7 @@ def mlp_vae(
     *,
     gate: str | gates.Gate | None = None,
     where: str = "both",
+    granularity: str = "links",
     seed: int = 0,
     kernel_regularizer: keras.Regularizer | str | None = None,
     hidden: int = 1200,
@@ -146,7 +157,8 @@ def mlp_vae(
         Higgins et al. 2017, beta-VAE, table 1; Locatello et al. 2019, appendix I, 1811.12359.
     """
     image_shape, latent_dim = _check_sizes(image_shape, latent_dim, multiple=1)
-    enc, dec = _networks(gate, where, seed, kernel_regularizer)
+    control = kwargs.get("control")
+    enc, dec = _networks(gate, where, granularity, seed, kernel_regularizer, control)
     images = keras.Input(image_shape, name="images")
     x = keras.layers.Flatten(name="encoder_flatten")(images)
     for _ in range(2):

@@ -13,8 +13,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from sparsevae.models.checkpoints import checkpoint_path, checkpoints, save_state
-from sparsevae.models.epoch_logs import add_logs
 from sparsevae.records import atomic_file
+from sparsevae.training.epoch_logs import add_logs
 
 
 class DivergedError(RuntimeError):

@@ -10,7 +10,7 @@ from sparsevae import metrics as scores
 from sparsevae.checks import check_integer
 from sparsevae.metrics.encoding import ImagesWithFactors
 from sparsevae.metrics.evaluation import score_names
-from sparsevae.models.epoch_logs import add_logs
+from sparsevae.training.epoch_logs import add_logs
 
 
 class DisentanglementScores(keras.callbacks.Callback):

@@ -125,8 +125,10 @@ def losses_of(vae: keras.Model, batch: Batch, stream: int) -> Losses:
         total_of_own = tf.add_n(list(own.values())) if own else None
     _check_names(vae.objective, [*named, *own])
     price = tf.zeros(())
-    if vae.control is not None and vae.gated_layers:
+    if vae.control is not None:
         price = vae.control.penalty(vae.gated_layers)
+        if training:
+            vae.control.observe(tf.add_n(list(named.values())), vae.gated_layers)
     penalty = tf.add_n([price, *(tf.cast(loss, tf.float32) for loss in vae.losses)])
     return Losses(
         terms=terms,

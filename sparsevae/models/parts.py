@@ -1,4 +1,4 @@
-"""Objective and control as parts of a model: checked, built, given to it."""
+"""The objective as a part of a model: checked, built, given to it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from sparsevae.models.losses import SAMPLE, context_of, fold_in
 from sparsevae.models.tracking import RESERVED
 from sparsevae.objectives import Batch, Objective
 from sparsevae.objectives.objective import check_objective
-from sparsevae.sparsity import Control
-from sparsevae.sparsity.control import check_control
-
-PARTS = ("objective", "control")
 
 
 def ready_objective(vae: keras.Model, objective: Any) -> Objective:
@@ -49,23 +45,3 @@ def _build_by_use(vae, objective):
             f"`objective` must make all weights in its `build`, or in `losses` from images alone. "
             f"Received: {type(objective).__name__} ({type(error).__name__}: {reason})"
         ) from error
-
-
-def ready_control(vae: keras.Model, control: Any) -> Control | None:
-    """The control, built for a model's gates, which it holds open if it begins so.
-
-    Raises:
-        TypeError: if it is none.
-        ValueError: if it belongs to another model.
-    """
-    if control is None:
-        if getattr(vae, "control", None) is not None:  # gates are left alone from here on
-            for layer in vae.gated_layers:
-                layer.release()
-        return None
-    check_control(control)
-    layers = vae.gated_layers
-    if not control.built:
-        control.build([layer.gate.mask_shape for layer in layers])
-    control.take(layers)
-    return control

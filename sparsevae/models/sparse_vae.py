@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -11,23 +12,22 @@ from sparsevae.checks import check_integer
 from sparsevae.layers import GatedLayer
 from sparsevae.models.arguments import check_compile, check_seed
 from sparsevae.models.entry_points import CheckedInputs
-from sparsevae.models.grouping import GATES, grouped, inner
+from sparsevae.models.grouping import OBJECTIVE, grouped
 from sparsevae.models.inference import Inference
 from sparsevae.models.inputs import batch_of
 from sparsevae.models.losses import TEST, TRAIN, Losses, losses_of
 from sparsevae.models.networks import check_networks
-from sparsevae.models.parts import PARTS, ready_control, ready_objective
-from sparsevae.models.retracing import Retracing
-from sparsevae.models.saving import WholeFiles
+from sparsevae.models.parts import ready_objective
+from sparsevae.models.saving import VAEFiles
 from sparsevae.models.tracking import (
     ELBO_NAMES,
     ActiveLatents,
-    GateLogs,
     Means,
-    Retraces,
-    logs_of_gates,
 )
 from sparsevae.sparsity import gated_layers
+from sparsevae.sparsity.controlled import Controlled
+from sparsevae.sparsity.logs import logs_of_gates
+from sparsevae.training import Part, inner
 
 tfd = tfp.distributions
 
@@ -35,7 +35,7 @@ _SERIALIZED = ("encoder", "decoder", "objective", "likelihood", "control")
 
 
 @keras.saving.register_keras_serializable("sparsevae")
-class SparseVAE(Inference, CheckedInputs, Retracing, WholeFiles, keras.Model):
+class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
     """Variational autoencoder whose layers may hold gates.
 
     `fit` takes images (arrays, or a `tf.data.Dataset` of batches): uint8, or floats in [0, 1].
@@ -98,17 +98,25 @@ class SparseVAE(Inference, CheckedInputs, Retracing, WholeFiles, keras.Model):
         self.built = True
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in PARTS:
-            value = (ready_objective if name == "objective" else ready_control)(self, value)
-            if (old := getattr(self, name, None)) is not None and old is not value:
-                self._tracker.untrack(old)
+        if name == "objective":
+            value = ready_objective(self, value)
+            for old in (getattr(self, "objective", None), getattr(self, "_means", None)):
+                if old is not None and old is not value:
+                    self._tracker.untrack(old)
         super().__setattr__(name, value)
         if name == "objective":
             self.uses, self.needs = value.uses, value.needs
             self.objective_name = type(value).__name__
-            if (old := getattr(self, "_means", None)) is not None:
-                self._tracker.untrack(old)
             self._means = Means([*ELBO_NAMES, *value.loss_names], name="means")
+
+    @property
+    def parts(self) -> list[Part]:
+        return [self.objective, *super().parts]
+
+    @property
+    def networks(self) -> tuple[keras.Model, keras.Model]:
+        """Encoder and decoder, between which z is drawn."""
+        return self.encoder, self.decoder
 
     @property
     def gated_layers(self) -> list[GatedLayer]:
@@ -141,70 +149,49 @@ class SparseVAE(Inference, CheckedInputs, Retracing, WholeFiles, keras.Model):
                 something else.
         """
         check_compile(loss, loss_weights, metrics, weighted_metrics)
-        if self.compiled and optimizer is inner(self.optimizer).base:
-            optimizer = self.optimizer  # the same once more: gates keep their moments too
         self.objective.mark_weights()
-        super().compile(grouped(optimizer, self.objective.optimizer), **kwargs)
-        self.optimizer.build(self.trainable_variables)
+        super().compile(optimizer, **kwargs)
         if unknown := self.unknown_weights():
             raise ValueError(
                 "`optimizer` was built for other weights: give a new one. "
                 f"Received: one that does not know {unknown[0]}"
             )
 
-    def fit(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: str | int = "auto",
-        callbacks: Any = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> keras.callbacks.History:
-        """`keras.Model.fit` on images; see the class and `models.inputs.checked_source`.
+    def regrouped(self, optimizer: Any) -> keras.optimizers.Optimizer:
+        """The optimizer with groups for gates and for the objective."""
+        return grouped(optimizer, self.objective.optimizer)
 
-        Raises:
-            ValueError, TypeError: one line, before a step is made on bad data.
-        """
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            for callback in (GateLogs(), Retraces()):
-                callbacks.append(callback)
-        else:
-            given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-            callbacks = [GateLogs(), *(c for c in given if c is not None), Retraces()]
-        try:
-            return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)
-        finally:  # Keras tells its callbacks only of a good end
-            for callback in getattr(callbacks, "callbacks", callbacks):
-                getattr(callback, "on_fit_end", lambda: None)()
+    def known_weights(self) -> list[int]:
+        """As `Retracing`; the objective's own optimizer is the one compiled with."""
+        known = super().known_weights()
+        if self.compiled and self.objective.trainable_variables:
+            group = inner(self.optimizer).groups.get(OBJECTIVE)
+            if (group and group.optimizer) is not self.objective.optimizer:
+                raise ValueError(
+                    "`optimizer` of the objective was replaced: call `compile` again. Its "
+                    "learning rate may be changed without"
+                )
+        return known
+
+    def forget_traces(self) -> None:
+        self._gate_logs_function = None
 
     def train_step(self, data: Any) -> dict:
-        self._begin_step()
+        self.begin_step()
         with gates.one_step(priced=self.control is not None), tf.GradientTape() as tape:
             losses = losses_of(self, batch_of(data, self.uses), TRAIN)
         n_before = tf.convert_to_tensor(self.optimizer.iterations)
         self.optimizer.apply(losses.gradients(self, tape), self.trainable_variables)
-        self._end_step(tf.cast(self.optimizer.iterations - n_before, tf.float32))
+        self.end_step(tf.cast(self.optimizer.iterations - n_before, tf.float32))
         return self._track(losses)
 
     def test_step(self, data: Any) -> dict:
         return self._track(losses_of(self, batch_of(data, self.uses), TEST))
 
-    def _begin_step(self):
-        learning = 1.0
-        if self.control is not None:
-            self.control.begin_step(self.gated_layers)
-            learning = self.control.learning(tf.convert_to_tensor(self.control.n_steps))
-        if GATES in inner(self.optimizer).groups:
-            inner(self.optimizer).set_active(GATES, learning)
-
-    def _end_step(self, updated):
+    def end_step(self, updated: Any) -> None:
         self.n_batches.assign_add(1)
         self.n_updates.assign_add(tf.cast(updated, tf.int32))
-        if self.control is not None:
-            self.control.end_step(self.gated_layers, updated)
+        super().end_step(updated)
 
     def _track(self, losses: Losses):
         n = tf.shape(losses.terms.log_likelihood)[0]
@@ -218,12 +205,18 @@ class SparseVAE(Inference, CheckedInputs, Retracing, WholeFiles, keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         return [self._loss, self._means, self._active]
 
+    def kl_per_latent(self) -> np.ndarray | None:
+        """Mean KL of each latent over the epoch or evaluation so far, nats; None before any."""
+        return self._active.kl_per_latent().numpy() if float(self._active.count) else None
+
     def gate_logs(self) -> dict[str, float]:
         """What `fit` logs of the gates after each epoch: dict of floats, empty without gates."""
         if not self.gated_layers:
             return {}
         if self._gate_logs_function is None:
-            self._gate_logs_function = tf.function(lambda: logs_of_gates(self), autograph=False)
+            self._gate_logs_function = tf.function(
+                lambda: logs_of_gates(self, self.control), autograph=False
+            )
         return {name: float(value) for name, value in self._gate_logs_function().items()}
 
     # Saving

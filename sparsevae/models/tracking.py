@@ -1,4 +1,4 @@
-"""What a model logs, and the callback that goes with every `fit`."""
+"""What a model logs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-
-from sparsevae.models.epoch_logs import add_logs
-from sparsevae.sparsity import layer_densities, share_of_links
-from sparsevae.sparsity.links import density
 
 ELBO_NAMES = ("elbo", "reconstruction", "kl", "penalty")
 RESERVED = frozenset(
@@ -75,37 +71,3 @@ class ActiveLatents(keras.metrics.Metric):
 
     def result(self) -> tf.Tensor:
         return tf.reduce_sum(tf.cast(self.kl_per_latent() > self.threshold, tf.float32))
-
-
-def logs_of_gates(vae: keras.Model) -> dict[str, tf.Tensor]:
-    """What `vae.gate_logs` gives, as tensors."""
-    layers = vae.gated_layers
-    logs = {
-        "density": density(layers),
-        "undecided": share_of_links(layers, lambda layer: layer.gate.undecided()),
-    }
-    logs |= {f"density/{name}": value for name, value in layer_densities(vae).items()}
-    if vae.control is not None:
-        last_step = tf.convert_to_tensor(vae.control.n_steps) - 1
-        logs |= vae.control.logs(last_step)
-    return logs
-
-
-class GateLogs(keras.callbacks.Callback):
-    """Adds `model.gate_logs()` to the logs of each epoch; the first callback of every `fit`.
-
-    Counting open links takes 3 % of a training step, so it is not done in each.
-    """
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        add_logs(self, logs, self.model.gate_logs())
-
-
-class Retraces(keras.callbacks.Callback):
-    """Traces steps anew after other callbacks have changed something; the last of every `fit`."""
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.model.refresh()
-
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
-        self.model.refresh(parts_only=True)

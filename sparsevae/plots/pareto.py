@@ -11,6 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from sparsevae.plots.style import CYCLE, FAINT, INK
 
 _LABELS = {"elbo": "ELBO (nats per observation)", "density": "density", "udr": "UDR"}
+_LABELS |= {"strength_in_gaps": "strength, in units of Δ", "target_density": "target density"}
 
 
 def front(
@@ -18,9 +19,10 @@ def front(
     objectives: Sequence[str],
     on_front: np.ndarray,
     *,
+    over: str = "strength_in_gaps",
     marks: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
-    """Two objectives against each other, the front drawn through; one objective over strength.
+    """Two objectives against each other, the front drawn through; one objective over what varies.
 
     Density lies on the horizontal axis where it is one of the first two objectives. A third one
     is the color of the points; the front, then a surface, has no line. The kinds of gates have
@@ -28,9 +30,10 @@ def front(
 
     Args:
         trials: One row for each model, with a column for each objective and `gate`; for a single
-            objective also `strength_in_gaps`.
+            objective also `over`.
         objectives: Names of one to three columns; more are not drawn.
         on_front: Booleans, one for each row.
+        over: Column on the horizontal axis, on a log scale, for a single objective.
         marks: Other models to compare with: name to values of the objectives.
 
     Returns:
@@ -40,8 +43,8 @@ def front(
         ValueError: if there are no trials, a column is missing or `on_front` has another length.
     """
     names = list(objectives)[:3]
-    _check(trials, names, on_front)
-    x, y = _axes(names)
+    _check(trials, names, over, on_front)
+    x, y = _axes(names, over)
     color = names[2] if len(names) == 3 else None
     figure = Figure(figsize=(6.5, 4.5), dpi=150, layout="constrained")
     axes = figure.subplots()
@@ -51,12 +54,12 @@ def front(
         axes.plot(line[x], line[y], color=INK, linewidth=1, zorder=1)
     for name, values in (marks or {}).items():
         _mark(axes, name, values, x, y)
-    _finish(axes, x, y)
+    _finish(axes, x, y, over)
     return figure
 
 
-def _check(trials, names, on_front):
-    needed = {*names, "gate"} | ({"strength_in_gaps"} if len(names) == 1 else set())
+def _check(trials, names, over, on_front):
+    needed = {*names, "gate"} | ({over} if len(names) == 1 else set())
     if trials.empty or not names or not needed <= set(trials):
         raise ValueError(
             f"`trials` must have rows, and columns {sorted(needed)}. "
@@ -69,9 +72,9 @@ def _check(trials, names, on_front):
         )
 
 
-def _axes(names):
+def _axes(names, over):
     if len(names) == 1:
-        return "strength_in_gaps", names[0]
+        return over, names[0]
     first, second = names[:2]
     return (first, second) if first == "density" else (second, first)
 
@@ -106,10 +109,10 @@ def _mark(axes, name, values, x, y):
             axes.axhline(values[y], color=FAINT, linewidth=1, label=name, zorder=0)
 
 
-def _finish(axes, x, y):
-    axes.set_xlabel("strength, in units of Δ" if x == "strength_in_gaps" else _LABELS.get(x, x))
+def _finish(axes, x, y, over):
+    axes.set_xlabel(_LABELS.get(x, x))
     axes.set_ylabel(_LABELS.get(y, y))
-    if x == "strength_in_gaps":
+    if x == over:
         axes.set_xscale("log")
     if x == "density":
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))

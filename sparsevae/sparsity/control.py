@@ -2,32 +2,63 @@
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
+from sparsevae import gates
+from sparsevae.checks import check_choice
 from sparsevae.layers import GatedLayer
-from sparsevae.training import Part, when
+from sparsevae.layers.gated import GRANULARITIES
+from sparsevae.training import GroupedOptimizer, Part, when
 
 
 class Control(Part, abc.ABC):
-    """Tells gates when to learn, prices their links, and keeps its own time.
+    """Tells gates when to learn, prices their links or sets their masks, and keeps its own time.
 
-    A model calls `begin_step` before a training step, adds `penalty` to the loss, and calls
-    `end_step` after it. The state of a control is weights of the model: compiling again, loading
-    weights alone or another optimizer leave it where it was.
+    A model calls `begin_step` before a training step, `observe` with the loss, adds `penalty` to
+    it, and calls `end_step` after the optimizer. The state of a control is weights of the model:
+    compiling again, loading weights alone or another optimizer leave it where it was.
+
+    Args:
+        granularity: What one gate switches, in models that `sparsify` makes for this control:
+            "links", from an input to an output channel; "weights", each by itself; "channels",
+            all links of an output channel.
 
     Attributes:
         n_steps: Integer variable, updates of the model that the control has seen.
         begun: Variable, 1 once gates have begun to learn.
+        last_step: Steps that a run must have to go through all phases; 0 without phases.
+        learned: Whether gates of this control learn; else it sets the masks of `gates.Pruned`.
     """
+
+    learned: ClassVar[bool] = True
+    last_step: int = 0
+
+    def __init__(self, granularity: str = "links", **kwargs: Any):
+        super().__init__(**kwargs)
+        check_choice("granularity", granularity, GRANULARITIES)
+        self.granularity = granularity
 
     def build(self, input_shape: Any = None) -> None:
         """Creates the control's variables; the shapes of all masks are given to subclasses."""
-        state = {"shape": (), "initializer": "zeros", "trainable": False}
-        state["aggregation"] = "only_first_replica"
-        self.n_steps = self.add_weight(name="n_steps", dtype="int32", **state)
-        self.begun = self.add_weight(name="begun", dtype="float32", **state)
+        self.n_steps = self.add_state("n_steps", dtype="int32")
+        self.begun = self.add_state("begun")
+
+    def add_state(self, name: str, initial: float = 0.0, dtype: str = "float32") -> Any:
+        """A scalar variable that is not trained, the same on all replicas."""
+        return self.add_weight(
+            name=name,
+            shape=(),
+            dtype=dtype,
+            initializer=lambda shape, dtype=None: ops.full(shape, initial, dtype),
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+
+    def default_gate(self) -> str | gates.Gate:
+        """What `sparsify` gives to layers where no gate is asked for."""
+        return "hard_concrete"
 
     @abc.abstractmethod
     def learning(self, step: Any) -> Any:
@@ -37,9 +68,13 @@ class Control(Part, abc.ABC):
     def progress(self, step: Any) -> Any:
         """Share of the learning phase that is over at `step`, in [0, 1]."""
 
-    @abc.abstractmethod
     def penalty(self, layers: Sequence[GatedLayer]) -> Any:
         """What the present step adds to the loss, a scalar in nats per observation."""
+        del layers  # for controls with a price
+        return ops.zeros(())
+
+    def observe(self, loss: Any, layers: Sequence[GatedLayer]) -> None:
+        """Called in each training step with its loss, without the penalty, a scalar in nats."""
 
     def logs(self, step: Any) -> dict[str, Any]:
         """Scalars of the control at `step`, by the name under which `fit` logs them."""
@@ -49,7 +84,7 @@ class Control(Part, abc.ABC):
         """Called when the control is given to a model: new layers start as its phase wants them.
 
         Raises:
-            ValueError: if the control already belongs to other layers.
+            ValueError: if the control already belongs to other layers, or cannot act on these.
         """
         taken = [id(layer) for layer in layers]
         if self.__dict__.setdefault("_taken", taken) != taken:
@@ -57,9 +92,36 @@ class Control(Part, abc.ABC):
                 "`control` must belong to one model, as it keeps that model's time. Make another: "
                 f"type(control).from_config(control.get_config()). Received: {self.name!r}"
             )
+        self.check_layers(layers)
+        if not self.built:
+            self.build([layer.gate.mask_shape for layer in layers])
         if float(ops.convert_to_numpy(self.learning(ops.convert_to_tensor(self.n_steps)))) < 0.5:
             for layer in layers:
                 layer.hold()
+
+    def check_layers(self, layers: Sequence[GatedLayer]) -> None:
+        """Refuses layers that this control cannot act on.
+
+        Raises:
+            ValueError: if there are none, or none has a gate of the right kind.
+        """
+        kind = type(self).__name__
+        if not layers:
+            raise ValueError(
+                f"`control` must be given to a model with gated layers, as sparsify(model, "
+                f"control=...) makes one. Received: {kind} for a model without any"
+            )
+        fit = [isinstance(layer.gate, gates.Pruned) != self.learned for layer in layers]
+        if self.learned and not any(fit):
+            raise ValueError(
+                f"`control` {kind} needs gates that learn. Received: Pruned gates only"
+            )
+        if not self.learned and not all(fit):
+            other = next(layer for layer, fits in zip(layers, fit, strict=True) if not fits)
+            raise ValueError(
+                f"`control` {kind} sets masks itself and needs gate=sparsevae.gates.Pruned() in "
+                f"every gated layer. Received: {type(other.gate).__name__} in {other.name!r}"
+            )
 
     def begin_step(self, layers: Sequence[GatedLayer]) -> None:
         """Tells the gates of `layers` where the run stands."""
@@ -76,16 +138,22 @@ class Control(Part, abc.ABC):
             layer.begin(begins)
         self.begun.assign(ops.maximum(self.begun, ops.cast(begins, "float32")))
 
-    def end_step(self, layers: Sequence[GatedLayer], updated: Any) -> None:
+    def end_step(
+        self, layers: Sequence[GatedLayer], updated: Any, optimizer: GroupedOptimizer | None = None
+    ) -> None:
         """Called after the optimizer.
 
         Args:
             layers: As for `begin_step`.
             updated: Scalar, 1 if the weights were updated, 0 if gradients were only accumulated
                 or had overflowed.
+            optimizer: That made the update; None where nothing of it is asked for.
         """
-        del layers  # for controls that look at the gates
+        del layers, optimizer  # for controls that look at them
         self.n_steps.assign_add(ops.cast(updated, "int32"))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "granularity": self.granularity}
 
 
 def check_control(control: Any) -> None:

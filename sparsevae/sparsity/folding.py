@@ -4,13 +4,15 @@ import keras
 
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.links import gated_layers
+from sparsevae.sparsity.sparse_model import SparseModel
 
 
 def fold(model: keras.Model, dtype: str | None = None) -> keras.Model:
     """The same functional or Sequential model in stock Keras layers: kernel = K * M.
 
-    Outputs are those of `model(x, training=False)`; gates are gone, closed links are zeros, LoRA
-    is merged. The result needs nothing of this package. The model given is left as it is.
+    Outputs are those of `model(x, training=False)`; gates are gone, closed links are zeros (so are
+    biases of closed channels, where gates switch these), LoRA is merged. The result needs nothing
+    of this package. The model given is left as it is.
 
     Args:
         model: Functional or Sequential; models nested in it too, and `TimeDistributed`.
@@ -19,6 +21,8 @@ def fold(model: keras.Model, dtype: str | None = None) -> keras.Model:
     Raises:
         ValueError: for gated layers inside a layer that is none of these models.
     """
+    if isinstance(model, SparseModel):  # the clone is to be none, and Keras would compile it
+        model = keras.Model(model.input, model.output, name=model.name)
     stock = keras.models.clone_model(
         model, clone_function=lambda layer: _stock_layer(layer, dtype), recursive=True
     )
@@ -49,8 +53,7 @@ def _copy_weights(model, stock):
 
 def _copy(old, new):
     if isinstance(old, GatedLayer):
-        kernel = keras.ops.cast(old.gated_kernel(training=False), "float32")
-        new.set_weights([kernel, old.bias] if old.use_bias else [kernel])
+        new.set_weights(old.stock_weights())
     elif isinstance(old, keras.layers.TimeDistributed):
         _copy(old.layer, new.layer)
     elif gated_layers(old):

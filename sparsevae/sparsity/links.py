@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from sparsevae.checks import check_choice
@@ -23,6 +24,19 @@ def gated_layers(model: keras.layers.Layer) -> list[GatedLayer]:
     return list({id(layer): layer for layer in found}.values())
 
 
+def open_links(layer: GatedLayer) -> np.ndarray:
+    """Links of a layer that the test rule leaves open, booleans `(in_channels, out_channels)`.
+
+    Raises:
+        ValueError: if a parameter of the gate is NaN, of which no link is open or closed.
+    """
+    if not np.isfinite(ops.convert_to_numpy(layer.gate.open_probability())).all():
+        raise ValueError(
+            f"The gate of layer {layer.name!r} must have parameters that are numbers. Received: NaN"
+        )
+    return ops.convert_to_numpy(layer.open_links()).astype(bool)
+
+
 def by_name(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Dict of (name, value) pairs; as in Keras files, a name used before gets `_1`, `_2`."""
     found = {}
@@ -38,8 +52,9 @@ def by_name(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
     """What each layer's mean counts for in a mean over the model; sums to 1.
 
-    `"layers"`: all the same. Else in proportion to what the layer holds: `"links"` (gates),
-    `"parameters"` (kernel weights), `"flops"` (multiplications for one observation).
+    `"layers"`: all the same. Else in proportion to what the layer holds: `"links"` (where gates
+    switch weights, each weight is one), `"parameters"` (kernel weights), `"flops"`
+    (multiplications for one observation).
 
     Raises:
         ValueError: for `"flops"` where a layer's image size is unknown.
@@ -49,31 +64,32 @@ def layer_weights(layers: Sequence[GatedLayer], weighting: str) -> list[float]:
         return [1 / len(layers)] * len(layers)
     totals = []
     for layer in layers:
-        per_link = {
-            "links": 1,
-            "parameters": layer.parameters_per_link,
-            "flops": layer.multiplications_per_link,
+        per_gate = {
+            "links": layer.links_per_gate,
+            "parameters": layer.parameters_per_gate,
+            "flops": layer.multiplications_per_gate,
         }[weighting]
-        if per_link is None:
+        if per_gate is None:
             raise ValueError(
                 'weighting="flops" needs the image size of every gated layer. '
                 f"Received: a model whose layer {layer.name!r} takes images of any size"
             )
-        totals.append(per_link * math.prod(layer.gate.mask_shape))
+        totals.append(per_gate * math.prod(layer.gate.mask_shape))
     return [total / sum(totals) for total in totals]
 
 
 def weighted_mean(layers: Sequence[GatedLayer], weighting: str, of: Callable) -> Any:
-    """Mean over the model of `of(layer)`, one entry for each link or their mean; scalar."""
+    """Mean over the model of `of(layer)`, one entry for each gate or their mean; scalar."""
     weights = layer_weights(layers, weighting)
     means = [ops.mean(ops.cast(of(layer), "float32")) for layer in layers]
     return sum(weight * mean for weight, mean in zip(weights, means, strict=True))
 
 
 def share_of_links(layers: Sequence[GatedLayer], of: Callable) -> Any:
-    """Share of all links for which `of(layer)`, booleans for each link, is true; in [0, 1]."""
-    counts = [ops.sum(ops.cast(of(layer), "float32")) for layer in layers]
-    return sum(counts) / sum(math.prod(layer.gate.mask_shape) for layer in layers)
+    """Share of all links for which `of(layer)`, booleans for each gate, is true; in [0, 1]."""
+    counts = [layer.links_per_gate * ops.sum(ops.cast(of(layer), "float32")) for layer in layers]
+    n_links = sum(layer.links_per_gate * math.prod(layer.gate.mask_shape) for layer in layers)
+    return sum(counts) / n_links
 
 
 def layer_densities(model: keras.Model) -> dict[str, Any]:
@@ -93,8 +109,10 @@ def density(layers: Sequence[GatedLayer]) -> Any:
 
 
 def masks(model: keras.Model) -> dict[str, Any]:
-    """Masks of the test rule by name of layer, float32 arrays `(in_channels, out_channels)`."""
+    """Masks of the test rule by name of layer, float32 arrays `(in_channels, out_channels)`.
+
+    Where gates switch weights, a link's entry is the mean over its window.
+    """
     return by_name(
-        (layer.name, ops.convert_to_numpy(layer.gate.mask(training=False)))
-        for layer in gated_layers(model)
+        (layer.name, ops.convert_to_numpy(layer.link_mask())) for layer in gated_layers(model)
     )

@@ -1,16 +1,21 @@
 """All settings of one run, in one place."""
 
 import dataclasses
+import itertools
 import re
 
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.data import check_name
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.study.conditions import training_conditions
+from sparsevae.study.controls import KINDS, UNGATED, completed
 
+_GATES = ("hard_concrete", "binary", "annealed_sigmoid", "continuous", "pruned")
 NAMES = {
     "model": ("conv", "mlp"),
-    "gate": ("none", "hard_concrete", "binary", "annealed_sigmoid", "continuous", "l1_weights"),
+    "gate": (*UNGATED, *_GATES),
+    "control": tuple(KINDS),
+    "granularity": ("links", "weights", "channels"),
     "where": ("both", "encoder", "decoder"),
     "likelihood": ("bernoulli", "gaussian"),
     "weighting": ("layers", "links", "parameters", "flops"),
@@ -48,6 +53,8 @@ class RunSettings:
     """Values that training is restricted to, as "shape=0,1 scale=2-5"."""
     model: str = "conv"
     """conv or mlp."""
+    hidden: int = 1200
+    """Units in each hidden layer of mlp."""
     latent_dim: int = 10
     """Number of latents."""
     likelihood: str = "bernoulli"
@@ -57,23 +64,38 @@ class RunSettings:
     beta: float = 1.0
     """Weight of the KL."""
     gate: str = "hard_concrete"
-    """none, hard_concrete, binary, annealed_sigmoid, continuous, or l1_weights: the baseline."""
+    """none, hard_concrete, binary, annealed_sigmoid, continuous, or l1_weights: the baseline.
+    Controls that set masks imply pruned."""
     gate_options: dict[str, float | str] = dataclasses.field(default_factory=dict)
     """Arguments of the gate, such as: initial_density 0.98, or: estimator threshold."""
     where: str = "both"
     """Networks with gates: both, encoder or decoder."""
+    granularity: str = "links"
+    """What one gate switches: links between channels, single weights, or whole channels."""
+    control: str = "strength"
+    """What closes gates: strength, target_density or distortion where they learn; magnitude,
+    top_k, rigl or set, which prune, or a random mask that stays."""
     strength: float = 100.0
     """Sparsity strength, nats from empty to full; for l1_weights nats per unit of |weight|."""
     weighting: str = "layers"
     """What a link counts for: layers, links, parameters or flops."""
-    open_until: float = 0.1
-    """Fraction at which the gates begin to learn."""
-    full_at: float = 0.4
-    """Fraction at which the price has risen to the strength."""
-    freeze_at: float = 0.85
-    """Fraction at which the gates are fixed for good."""
+    target_density: float = 0.1
+    """Share of the links that target_density, and controls that prune, leave."""
+    bound: float | None = None
+    """Training loss that distortion may reach, nats per image."""
+    scope: str | None = None
+    """How links are shared out: model or layer (target_density), layer, erk or global (pruning).
+    The control's own unless given; so are the next three."""
+    open_until: float | None = None
+    """Fraction at which the gates begin to learn, or pruning begins."""
+    full_at: float | None = None
+    """Fraction at which the price or the target is in full force, or links have moved last."""
+    freeze_at: float | None = None
+    """Fraction at which the gates are fixed for good, where they learn."""
     cut_threshold: float = 0.01
     """l1_weights: weights smaller than this are cut after training."""
+    pruned_from: str | None = None
+    """Folder of a complete run of the same model, with whose weights this one begins."""
     n_steps: int = 20_000
     """Training steps. With more of them a run goes on, also a finished one; its phases stay."""
     batch_size: int = 64
@@ -106,26 +128,59 @@ class RunSettings:
         _check_counts(self)
         self.training_conditions()
         score_names(self.metrics)
-        for field in ("learning_rate", "variance"):
-            if not 0 < (value := getattr(self, field)) < float("inf"):
-                raise ValueError(f"`{field}` must be finite and above 0. Received: {value!r}")
-        for field in ("beta", "strength", "cut_threshold"):
-            if not 0 <= (value := getattr(self, field)) < float("inf"):
-                raise ValueError(f"`{field}` must be finite and at least 0. Received: {value!r}")
-        if not 0 <= self.open_until <= self.full_at <= self.freeze_at <= 1:
-            raise ValueError(
-                "The phases must end in order, 0 <= open_until <= full_at <= freeze_at <= 1. "
-                f"Received: open_until={self.open_until!r}, full_at={self.full_at!r}, "
-                f"freeze_at={self.freeze_at!r}"
-            )
+        _check_numbers(self)
+        for field, value in completed(self, _DEFAULTS).items():
+            object.__setattr__(self, field, value)
+        _check_phases(self)
 
     def training_conditions(self) -> dict:
         """What training is restricted to, see `conditions.training_conditions`."""
         return training_conditions(self.correlated, self.confounder, self.withheld, self.only)
 
 
+_DEFAULTS = {
+    field.name: field.default_factory() if callable(field.default_factory) else field.default
+    for field in dataclasses.fields(RunSettings)
+}
+
+
+def _check_numbers(settings):
+    for field in ("learning_rate", "variance", "target_density", "bound"):
+        value, limit = getattr(settings, field), 1 if field == "target_density" else float("inf")
+        if value is not None and not (0 < value < float("inf") and value <= limit):
+            least = "above 0 and at most 1" if limit == 1 else "finite and above 0"
+            raise ValueError(f"`{field}` must be {least}. Received: {value!r}")
+    for field in ("beta", "strength", "cut_threshold"):
+        if not 0 <= (value := getattr(settings, field)) < float("inf"):
+            raise ValueError(f"`{field}` must be finite and at least 0. Received: {value!r}")
+    if settings.model != "mlp" and settings.hidden != _DEFAULTS["hidden"]:
+        raise ValueError(
+            f"`hidden` must be left at {_DEFAULTS['hidden']} with model={settings.model!r}, whose "
+            f"layers have given widths. Received: hidden={settings.hidden!r}"
+        )
+
+
+def _check_phases(settings):
+    names = ("open_until", "full_at", "freeze_at")
+    phases = {name: getattr(settings, name) for name in names}
+    ends = [0, *(end for end in phases.values() if end is not None), 1]
+    if not all(a <= b for a, b in itertools.pairwise(ends)):
+        received = ", ".join(f"{name}={end!r}" for name, end in phases.items())
+        raise ValueError(
+            "The phases must end in order, 0 <= open_until <= full_at <= freeze_at <= 1. "
+            f"Received: {received}"
+        )
+
+
 def _check_counts(settings):
-    counts = ("latent_dim", "n_steps", "batch_size", "steps_per_execution", "checkpoint_every")
+    counts = (
+        "hidden",
+        "latent_dim",
+        "n_steps",
+        "batch_size",
+        "steps_per_execution",
+        "checkpoint_every",
+    )
     fields = [*counts, "n_threads", "seed"]
     if settings.image_size is not None:
         fields.append("image_size")

@@ -124,6 +124,35 @@ def when(condition: Any, function: Callable[[], Any]) -> None:
     function()
 
 
+def assign_when(
+    condition: Any, variables: Sequence[keras.Variable], values: Callable[[], Sequence[Any]]
+) -> None:
+    """Assigns `values()`, one for each variable, where `condition`, a boolean scalar.
+
+    Elsewhere they are not computed.
+
+    Args:
+        condition: Boolean scalar.
+        variables: That are assigned.
+        values: Of tensors; reads variables and assigns none.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.distribute.has_strategy():
+
+            def assign():
+                for variable, value in zip(variables, values(), strict=True):
+                    variable.assign(value)
+
+            when(condition, assign)
+            return
+    before = [keras.ops.convert_to_tensor(variable) for variable in variables]
+    now = keras.ops.cond(condition, lambda: list(values()), lambda: before)
+    for variable, value in zip(variables, now, strict=True):
+        variable.assign(value)
+
+
 def when_on_replicas(
     condition: Any, function: Callable[[Sequence[Any]], Any], tensors: Sequence[Any]
 ) -> None:

@@ -75,6 +75,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         self._rules = {group.name: self._rule(group) for group in groups}
         self._constraints = {}
         self._marked: dict[str, str] = {}  # group by the path of a variable
+        self._gradients: dict[str, keras.Variable] = {}
         self._active = {
             name: self.add_variable(
                 (), "ones", aggregation="only_first_replica", name=f"{name}_active"
@@ -133,6 +134,21 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         check_choice("name", name, self.groups)
         self._active[name].assign(ops.cast(active, "float32"))
 
+    def keeps_gradient(self, variable: keras.Variable) -> bool:
+        """Whether a variable had `watch_gradient` set when this was built."""
+        return variable.path in self._gradients
+
+    def gradient_of(self, variable: keras.Variable) -> keras.Variable:
+        """The last gradient of a variable for which `keeps_gradient`."""
+        return self._gradients[variable.path]
+
+    def average_of(self, variable: keras.Variable) -> keras.Variable | None:
+        """The moving average of a trained variable; None where this keeps none."""
+        if not self.use_ema:
+            return None
+        pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)
+        return next((average for trained, average in pairs if trained is variable), None)
+
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Creates the state for all trainable variables of a model."""
         if self.built:
@@ -149,6 +165,11 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             self.base.build(self._members(None, variables))
         for name, rule in self._rules.items():
             rule.build(self._members(name, variables))
+        self._gradients = {
+            variable.path: self.add_variable_from_reference(variable, "gradient")
+            for variable in variables
+            if getattr(variable, "watch_gradient", False)
+        }
 
     def _check_group(self, variable):
         if group_of(variable) not in self.groups:
@@ -183,6 +204,13 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         )
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
+        grads = [  # what is fixed has none in a step that runs eagerly, and 0 in a traced one
+            ops.zeros_like(v) if g is None and group_of(v) else g
+            for g, v in zip(grads, variables, strict=True)
+        ]
+        for gradient, variable in zip(grads, variables, strict=True):
+            if (kept := self._gradients.get(variable.path)) is not None:
+                kept.assign(gradient)
         # Those of groups are applied only where the group is active. Replicas come one by one.
         grouped = [
             variable
@@ -308,3 +336,37 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         optimizer = cls(made(config["base"]), groups, config["name"])
         optimizer._marked = config.get("marked", {})
         return optimizer
+
+
+def with_groups(
+    optimizer: str | dict | keras.optimizers.Optimizer, groups: Sequence[Group]
+) -> keras.optimizers.Optimizer:
+    """What the user compiled a model with, with groups.
+
+    Args:
+        optimizer: As for `keras.Model.compile`; a `GroupedOptimizer` is taken as it is.
+        groups: Of the variables that `assign_group` marked.
+
+    Returns:
+        `GroupedOptimizer`, inside a `LossScaleOptimizer` if there was one.
+    """
+    if optimizer is None:
+        raise ValueError("`optimizer` must be a Keras optimizer or its name. Received: None")
+    optimizer = keras.optimizers.get(optimizer)
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        if isinstance(optimizer.inner_optimizer, GroupedOptimizer):
+            return optimizer
+        return keras.optimizers.LossScaleOptimizer(
+            with_groups(optimizer.inner_optimizer, groups),
+            initial_scale=optimizer.initial_scale,
+            dynamic_growth_steps=optimizer.dynamic_growth_steps,
+            name=optimizer.name,
+        )
+    if isinstance(optimizer, GroupedOptimizer):
+        return optimizer
+    return GroupedOptimizer(optimizer, groups)
+
+
+def inner(optimizer: keras.optimizers.Optimizer) -> GroupedOptimizer:
+    """The grouped optimizer of a compiled model."""
+    return getattr(optimizer, "inner_optimizer", optimizer)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from sparsevae import export, models, sparsity
+from sparsevae import export, layers, models, sparsity
 from sparsevae.data import load
 from sparsevae.export.card import readme
 from sparsevae.study import RunSettings
@@ -38,6 +38,26 @@ def test_the_density_is_that_of_the_exported_kernels(tmp_path, gate):
         links, open_links = links + kernel.size, open_links + np.count_nonzero(kernel)
     assert card["density"] == pytest.approx(open_links / links)
     assert f"{card['density']:.1%} of its links open" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("granularity", ["weights", "channels"])
+def test_densities_of_gates_that_switch_weights_or_channels(tmp_path, granularity):
+    images, codes = keras.Input((6, 6, 1)), keras.Input((2,))
+    options = {"gate": "annealed_sigmoid", "granularity": granularity}
+    conv = layers.GatedConv2D(4, 3, name="conv", **options)
+    flat = keras.layers.Flatten()(conv(images))
+    encoder = keras.Model(images, [keras.layers.Dense(2)(flat), keras.layers.Dense(2)(flat)])
+    decoded = keras.layers.Reshape((6, 6, 1))(layers.GatedDense(36, name="dense")(codes))
+    vae = models.SparseVAE(encoder, keras.Model(codes, decoded))
+    score = conv.gate.trainable_variables[0]
+    score.assign(np.arange(np.prod(score.shape)).reshape(score.shape) % 4 - 0.5)
+    conv.gate.set_phase(0.0, 1.0)  # a quarter is closed
+    folder = export.save(vae, tmp_path / "m")
+    card = json.loads((folder / "card.json").read_text())
+    n_links = {"weights": 9 * 4, "channels": 4}[granularity]
+    assert card["densities"] == pytest.approx({"conv": 3 / 4, "dense": 1})
+    assert card["density"] == pytest.approx((n_links * 3 / 4 + 72) / (n_links + 72))
+    assert card["n_gates"] == n_links + 72
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

@@ -38,10 +38,24 @@ def test_masks_are_float32_in_the_unit_interval(name, dtype_policy):
 
 
 @each_gate
+def test_a_gate_can_be_told_which_links_to_leave(name):
+    """Those that are on the right side already keep their parameter."""
+    gate = spread(built(name))
+    if not gate.trainable_variables:
+        return
+    score, before = array(gate.score()), array(gate.support())
+    keep = np.random.default_rng(1).uniform(size=score.shape) < 0.5
+    gate.trainable_variables[0].assign(gate.parameter_for(keep.astype("float32")))
+    np.testing.assert_array_equal(array(gate.support()), keep)
+    right = before == keep
+    np.testing.assert_allclose(array(gate.score())[right], score[right], atol=2e-3)
+
+
+@each_gate
 def test_support_is_where_the_test_rule_is_above_zero(name):
     gate = spread(built(name))
     if name == "annealed_sigmoid":  # soft until the end; `support` says what it will become
-        np.testing.assert_array_equal(array(gate.support()), array(gate.score) > 0)
+        np.testing.assert_array_equal(array(gate.support()), array(gate.score()) > 0)
         gate.set_phase(0.0, 1.0)
     support = array(gate.support())
     assert support.dtype == bool

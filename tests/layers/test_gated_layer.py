@@ -4,43 +4,34 @@ import keras
 import numpy as np
 import pytest
 from all_gates import MAKERS, NAMES, STOCHASTIC, array, spread
-from all_layers import CASES, ONE_OF_EACH
-from keras import ops
+from all_layers import (
+    GRANULARITIES,
+    ONE_OF_EACH,
+    made,
+    mask_shape,
+)
 
 from sparsevae import gates
-from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
+from sparsevae.layers import (
+    GatedConv2D,
+    GatedConv2DTranspose,
+    GatedDense,
+)
 
 each_layer = pytest.mark.parametrize("name", ONE_OF_EACH)
-
-
-def made(name, gate="hard_concrete", **more):
-    (gated_class, _), arguments, shape = CASES[name]
-    layer = gated_class(**arguments, gate=gate, **more)
-    layer.build((None, *shape[1:]))
-    return layer, np.random.default_rng(0).normal(size=shape).astype("float32")
-
-
-@each_layer
-@pytest.mark.parametrize("gate_name", [name for name in NAMES if name != "fixed"])
-def test_kernel_starts_divided_by_the_initial_mask(name, gate_name):
-    layer, _ = made(name, MAKERS[gate_name](), kernel_initializer="ones")
-    np.testing.assert_allclose(array(layer.kernel), 1 / layer.gate.initial_mask, rtol=1e-6)
-
-
-@each_layer
-def test_mask_is_in_by_out_for_every_kind_of_kernel(name):
-    layer, x = made(name)
-    assert layer.gate.mask_shape == (x.shape[-1], 4)
+each_granularity = pytest.mark.parametrize("granularity", GRANULARITIES)
 
 
 @each_layer
 @pytest.mark.parametrize("gate_name", NAMES)
 def test_config_round_trip(name, gate_name):
+    granularity = GRANULARITIES[NAMES.index(gate_name) % 3]
     if gate_name == "fixed":
-        gate = gates.Fixed(np.eye(CASES[name][2][-1], 4))
+        gate = gates.Fixed(np.eye(*mask_shape(name, granularity)))
     else:
         gate = MAKERS[gate_name]()
-    layer, x = made(name, gate)
+    layer, x = made(name, gate, granularity=granularity)
+    assert layer.get_config()["granularity"] == granularity
     copy = type(layer).from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
     assert copy.gate is not layer.gate
@@ -156,43 +147,3 @@ def test_quantization_is_refused(name):
 def test_quantized_dtype_policies_are_refused(policy):
     with pytest.raises(ValueError, match=policy):
         GatedDense(3, dtype=policy)
-
-
-SIZES = [
-    (GatedDense(4), (None, 5), 1, 1),
-    (GatedDense(4), (None, 7, 5), 1, 7),
-    (GatedDense(4), (None, None, 5), 1, None),
-    (GatedConv2D(4, 3, padding="same"), (None, 5, 6, 2), 9, 5 * 6 * 9),
-    (GatedConv2D(4, 3), (None, 5, 6, 2), 9, 3 * 4 * 9),
-    (GatedConv2D(4, (2, 3), strides=2, padding="same"), (None, 5, 6, 2), 6, 3 * 3 * 6),
-    (GatedConv2D(4, 3, data_format="channels_first"), (None, 2, 5, 6), 9, 3 * 4 * 9),
-    (GatedConv2D(4, 3), (None, None, None, 2), 9, None),
-    (GatedConv2DTranspose(4, 4, strides=2, padding="same"), (None, 3, 5, 2), 16, 3 * 5 * 16),
-    (GatedConv2DTranspose(4, (2, 3)), (None, 3, 5, 2), 6, 3 * 5 * 6),
-    (GatedConv2DTranspose(4, 3, data_format="channels_first"), (None, 2, 3, 5), 9, 3 * 5 * 9),
-]
-
-
-@pytest.mark.parametrize(("layer", "shape", "parameters", "multiplications"), SIZES)
-def test_sizes_of_one_link(layer, shape, parameters, multiplications):
-    layer.build(shape)
-    assert layer.parameters_per_link == parameters
-    assert layer.multiplications_per_link == multiplications
-
-
-@each_layer
-def test_link_cost_is_the_gate_cost_with_each_links_own_energy(name):
-    layer, _ = made(name, gates.Continuous(seed=0))
-    spread(layer.gate)
-    kernel = array(layer.kernel)
-    if isinstance(layer, GatedConv2DTranspose):
-        kernel = np.swapaxes(kernel, -1, -2)  # stored (height, width, out, in)
-    energy = np.array(
-        [[np.square(kernel[..., i, j]).sum() for j in range(4)] for i in range(kernel.shape[-2])]
-    )
-    expected = (np.square(array(layer.gate.value)) + energy) / 2
-    np.testing.assert_allclose(array(layer.link_cost()), expected, rtol=1e-5)
-    other, _ = made(name)
-    np.testing.assert_array_equal(
-        array(other.link_cost()), array(ops.convert_to_tensor(other.gate.open_probability()))
-    )

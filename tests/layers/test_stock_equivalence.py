@@ -4,34 +4,40 @@ import keras
 import numpy as np
 import pytest
 from all_gates import array, spread
-from all_layers import CASES, ONE_OF_EACH
+from all_layers import CASES, ONE_OF_EACH, WAYS, kernel_of, mask_shape, stored
 from derivatives import gradients
 from keras import ops
 
 from sparsevae import gates, layers
 
 RNG = np.random.default_rng(0)
+each_way = pytest.mark.parametrize(("name", "granularity"), WAYS)
 
 
-def pair(name, gate=None, **more):
+def pair(name, gate=None, granularity="links", **more):
     """A gated layer with an uneven gate, its mask as the kernel is stored, a stock layer, inputs.
 
-    The stock layer has the kernel K * M, computed here, and the same bias, if any.
+    The stock layer has the kernel K * M, computed here, and the same other weights; its bias is
+    multiplied too where gates switch channels.
     """
     (gated_class, stock_class), arguments, shape = CASES[name]
-    gated = gated_class(**arguments, **more, gate=gate or gates.HardConcrete(seed=0))
+    gate = gate or gates.HardConcrete(seed=0)
+    gated = gated_class(**arguments, **more, gate=gate, granularity=granularity)
     stock = stock_class(**arguments, **more)
     for layer in (gated, stock):
         layer.build((None, *shape[1:]))
-    spread(gated.gate)
+    spread(gated.gate, 4)
     mask = array(gated.gate.mask())
-    mask = mask.T if stock_class is keras.layers.Conv2DTranspose else mask
-    weights = [array(gated.kernel) * mask]
-    if gated.use_bias:
-        gated.bias.assign(RNG.normal(size=gated.bias.shape))
-        weights.append(array(gated.bias))
-    stock.set_weights(weights)
-    return gated, mask, stock, RNG.normal(size=shape).astype("float32")
+    in_place = stored(name, mask, granularity)
+    kernel_of(stock).assign(array(kernel_of(gated)) * in_place)
+    if gated.bias is not None:
+        bias = RNG.normal(size=gated.bias.shape)
+        gated.bias.assign(bias)
+        per_channel = mask.reshape(bias.shape) if granularity == "channels" else 1
+        stock.bias.assign(bias * per_channel)
+    if hasattr(stock, "depthwise_kernel"):
+        stock.depthwise_kernel.assign(gated.depthwise_kernel)
+    return gated, in_place, stock, RNG.normal(size=shape).astype("float32")
 
 
 def outputs(layer, x):
@@ -44,25 +50,25 @@ def outputs(layer, x):
 
 
 def test_no_public_layer_is_missing_here():
-    public = {getattr(layers, name) for name in layers.__all__} - {layers.GatedLayer}
+    classes = [getattr(layers, name) for name in layers.__all__ if name.startswith("Gated")]
+    public = set(classes) - {layers.GatedLayer}
     assert {gated_class for (gated_class, _), *_ in CASES.values()} == public
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_output_is_that_of_the_stock_layer_with_the_masked_kernel(name):
-    gated, mask, stock, x = pair(name)
+@each_way
+def test_output_is_that_of_the_stock_layer_with_the_masked_kernel(name, granularity):
+    gated, mask, stock, x = pair(name, granularity=granularity)
     assert 0 < (mask == 0).mean() < 1 and ((mask > 0) & (mask < 1)).any()
     expected = outputs(stock, x)
     np.testing.assert_allclose(outputs(gated, x), expected, rtol=1e-5, atol=1e-6)
     assert tuple(gated.compute_output_shape(x.shape)) == expected.shape
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_all_gates_open_is_exactly_the_stock_layer(name):
-    (_, _), _, shape = CASES[name]
-    n_in = shape[1] if "channels_first" in name else shape[-1]
-    gated, _, stock, x = pair(name, gate=gates.Fixed(np.ones((n_in, 4))))
-    np.testing.assert_array_equal(array(gated.kernel), array(stock.kernel))
+@each_way
+def test_all_gates_open_is_exactly_the_stock_layer(name, granularity):
+    open_gate = gates.Fixed(np.ones(mask_shape(name, granularity)))
+    gated, _, stock, x = pair(name, open_gate, granularity)
+    np.testing.assert_array_equal(array(kernel_of(gated)), array(kernel_of(stock)))
     np.testing.assert_array_equal(outputs(gated, x), outputs(stock, x))
 
 
@@ -70,22 +76,31 @@ def test_all_gates_open_is_exactly_the_stock_layer(name):
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_multiplies_in_float32_and_casts_last(name, policy):
     gated, _, stock, x = pair(name, dtype=policy)
-    assert gated.kernel.dtype == "float32"
+    assert kernel_of(gated).dtype == "float32"
     assert keras.backend.standardize_dtype(gated(x).dtype) == policy.removeprefix("mixed_")
     np.testing.assert_array_equal(outputs(gated, x), outputs(stock, x))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_kernel_gradient_is_the_stock_gradient_times_the_mask(name):
-    gated, mask, stock, x = pair(name)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("granularity", ["weights", "channels"])
+def test_mixed_precision_of_weights_and_of_channels(name, granularity):
+    gated, _, stock, x = pair(name, granularity=granularity, dtype="mixed_bfloat16")
+    np.testing.assert_array_equal(outputs(gated, x), outputs(stock, x))
+
+
+@each_way
+def test_kernel_gradient_is_the_stock_gradient_times_the_mask(name, granularity):
+    gated, mask, stock, x = pair(name, granularity=granularity)
     outputs(stock, x)  # skips where the backend cannot
-    (found,) = gradients(lambda: ops.sum(ops.square(gated(x))), [gated.kernel])
-    (plain,) = gradients(lambda: ops.sum(ops.square(stock(x))), [stock.kernel])
+    (found,) = gradients(lambda: ops.sum(ops.square(gated(x))), [kernel_of(gated)])
+    (plain,) = gradients(lambda: ops.sum(ops.square(stock(x))), [kernel_of(stock)])
     np.testing.assert_allclose(found, plain * mask, rtol=1e-3, atol=1e-4)
-    assert not found[..., mask == 0].any() and found[..., mask > 0].any()
+    assert not found[mask == 0].any() and found[mask > 0].any()
 
 
-@pytest.mark.parametrize("name", ["dense", "dense_rank_3", "conv", "conv_same"])
+@pytest.mark.parametrize(
+    "name", ["dense", "dense_rank_3", "conv", "conv1d_causal", "conv3d", "einsum_swapped"]
+)
 def test_lora_is_masked_too(name):
     gated, mask, stock, x = pair(name)
     gated.enable_lora(2, lora_alpha=3.0)
@@ -109,6 +124,30 @@ def test_lora_from_the_constructor(name):
     np.testing.assert_allclose(array(layer.link_cost()), (1 + energy) / 2, rtol=1e-4)
 
 
-def test_groups_are_refused():
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_groups_are_refused(rank):
     with pytest.raises(ValueError, match="groups=1"):
-        layers.GatedConv2D(4, 3, groups=2)
+        getattr(layers, f"GatedConv{rank}D")(4, 3, groups=2)
+
+
+@pytest.mark.parametrize(
+    "equation",
+    ["abc,cde->abde", "abc,acd->abd", "abcd,cde->abe", "ab,bc", "ab,bb->ab", "abc,bc->abc"],
+)
+def test_equations_whose_kernel_is_not_of_two_channels_are_refused(equation):
+    with pytest.raises(ValueError, match=r"^`equation` must .*Received: equation='ab") as error:
+        layers.GatedEinsumDense(equation, output_shape=(2, 3))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("axes", ["b", "bd"])
+def test_a_bias_of_other_axes_than_the_channel_cannot_be_switched_with_it(axes):
+    arguments = {"equation": "abc,cd->abd", "output_shape": (3, 4), "bias_axes": axes}
+    layers.GatedEinsumDense(**arguments)
+    with pytest.raises(ValueError, match=r"^`bias_axes` must be 'd'"):
+        layers.GatedEinsumDense(**arguments, granularity="channels")
+
+
+def test_unknown_granularities_are_refused_with_a_suggestion():
+    with pytest.raises(ValueError, match=r"`granularity` must be .*Did you mean 'channels'"):
+        layers.GatedDense(3, granularity="channel")

@@ -87,12 +87,12 @@ class Target(sparsity.Control):
     def penalty(self, layers):
         return self.multiplier * sum(layer.mean_cost() for layer in layers) / len(layers)
 
-    def end_step(self, layers, updated):
+    def end_step(self, layers, updated, optimizer=None):
         density = sum(keras.ops.mean(layer.gate.open_probability()) for layer in layers)
         over = density / len(layers) - self.density
         learned = self.value_of("rate", self.n_steps) * over * self.learning(self.n_steps)
         self.multiplier.assign(keras.ops.maximum(0.0, self.multiplier + learned * updated))
-        super().end_step(layers, updated)
+        super().end_step(layers, updated, optimizer)
 
     def logs(self, step):
         return {"multiplier": self.multiplier, **super().logs(step)}

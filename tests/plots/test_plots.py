@@ -288,6 +288,13 @@ def test_a_third_objective_is_the_color():
     assert png(figure)
 
 
+def test_one_objective_is_drawn_over_what_varies():
+    best = np.array([True, False, False, False])
+    trials = TRIALS.rename(columns={"strength_in_gaps": "target_density"})
+    (axes,) = plots.front(trials, ["elbo"], best, over="target_density").axes
+    assert axes.get_xscale() == "log" and axes.get_xlabel() == "target density"
+
+
 def test_one_objective_is_drawn_over_strength():
     best = np.array([True, False, False, False])
     figure = plots.front(TRIALS, ["elbo"], best, marks={"dense": {"elbo": -25.0}})

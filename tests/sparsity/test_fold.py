@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from all_gates import MAKERS, NAMES, array, spread
+from all_layers import GRANULARITIES, ONE_OF_EACH, WAYS, made
 
 from sparsevae import gates, sparsity
 from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
@@ -70,6 +71,22 @@ def test_sequential_model(name):
     model = keras.Sequential([keras.Input((6,)), *layers, GatedDense(2)])
     stock = check_fold(randomized(model), IMAGES[0, 0].reshape(2, 6), rtol=1e-6, atol=1e-6)
     assert type(stock) is keras.Sequential
+
+
+@pytest.mark.parametrize(("name", "granularity"), WAYS)
+def test_every_layer_folds_to_its_stock_layer_exactly(name, granularity):
+    layer, x = made(name, granularity=granularity)
+    model = randomized(keras.Sequential([keras.Input(x.shape[1:]), layer]))
+    stock = check_fold(model, x, rtol=0, atol=0)
+    assert type(stock.layers[0]) is layer.stock_class
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_every_layer_folds_in_mixed_precision(name, granularity):
+    layer, x = made(name, granularity=granularity, dtype="mixed_bfloat16")
+    model = randomized(keras.Sequential([keras.Input(x.shape[1:]), layer]))
+    check_fold(model, x, rtol=0, atol=0)
 
 
 def test_closed_links_are_zeros_and_kernels_are_the_products():
@@ -170,3 +187,14 @@ def test_layers_applied_at_each_time_are_folded(inner):
     stock = sparsity.fold(model)
     assert not sparsity.gated_layers(stock)
     np.testing.assert_allclose(stock(x), model(x), atol=1e-6)
+
+
+def test_a_trained_sparse_model_becomes_a_plain_one():
+    stock = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model = sparsity.sparsify(stock, control=sparsity.FixedMask(0.5))
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    model.fit(x, x[:, :2], verbose=0)
+    folded = sparsity.fold(model)
+    assert not isinstance(folded, sparsity.SparseModel)
+    np.testing.assert_allclose(folded(x), model(x, training=False), rtol=1e-6)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from sparsevae import gates, sparsity
-from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
-from sparsevae.sparsity.links import WEIGHTINGS, layer_weights
+from sparsevae.layers import GatedConv1D, GatedConv2D, GatedConv2DTranspose, GatedDense
+from sparsevae.sparsity.links import WEIGHTINGS, density, layer_weights
 
 
 def first_open(n_open, shape):
@@ -129,3 +129,41 @@ def test_layers_of_one_name_in_two_nested_models_are_both_reported():
     densities = {name: float(d) for name, d in sparsity.layer_densities(model).items()}
     assert densities == {"same": 0.25, "same_1": 0.5}
     assert list(sparsity.masks(model)) == ["same", "same_1"]
+
+
+def of_granularity(granularity):
+    """One convolution, 3 x 2 x 2 kernel weights over 4 positions, beside a dense layer of 2 x 5.
+
+    The convolution has a quarter of its gates open, the dense layer all.
+    """
+    shape = {"links": (2, 4), "weights": (6, 4), "channels": (1, 4)}[granularity]
+    gate = first_open(np.prod(shape) // 4, shape)
+    conv = GatedConv1D(4, 3, name="conv", gate=gate, granularity=granularity)
+    dense = GatedDense(5, name="dense", gate=first_open(20, (4, 5)))
+    return keras.Sequential([keras.Input((6, 2)), conv, dense])
+
+
+@pytest.mark.parametrize("granularity", ["links", "weights", "channels"])
+def test_weights_of_layers_of_any_granularity_by_hand(granularity):
+    layers = sparsity.gated_layers(of_granularity(granularity))
+    n_links = 24 if granularity == "weights" else 8  # there each weight is a link
+    by_hand = {
+        "layers": [1, 1],
+        "links": [n_links, 20],
+        "parameters": [24, 20],
+        "flops": [24 * 4, 20 * 4],
+    }
+    for weighting in WEIGHTINGS:
+        expected = np.divide(by_hand[weighting], sum(by_hand[weighting]))
+        np.testing.assert_allclose(layer_weights(layers, weighting), expected)
+    share = sparsity.share_of_links(layers, lambda layer: layer.gate.support())
+    assert float(share) == pytest.approx((n_links / 4 + 20) / (n_links + 20))
+    assert float(density(layers)) == pytest.approx(float(share))
+    assert float(sparsity.layer_densities(of_granularity(granularity))["conv"]) == 0.25
+
+
+def test_masks_of_weights_are_shares_of_windows_and_those_of_channels_are_spread():
+    masks = sparsity.masks(of_granularity("weights"))  # the first 6 of 3 x 2 x 4 weights
+    np.testing.assert_allclose(masks["conv"], np.divide([[1, 1, 1, 1], [1, 1, 0, 0]], 3), rtol=1e-6)
+    masks = sparsity.masks(of_granularity("channels"))
+    np.testing.assert_array_equal(masks["conv"], [[1, 0, 0, 0]] * 2)

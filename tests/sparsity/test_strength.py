@@ -200,7 +200,7 @@ def test_steps_count_updates():
     control = Strength(1.0)
     control.build()
     for updated in (1, 0, True, 1):
-        control.end_step([], updated)
+        control.end_step([], updated, None)
     assert int(control.n_steps) == 3
 
 
@@ -219,7 +219,7 @@ def test_a_layer_is_the_stock_layer_until_it_learns_and_the_same_on_average_afte
                 np.testing.assert_allclose(kernel, 1, rtol=0.05)
             elif training and layer.waits:
                 assert kernel.mean() == pytest.approx(1, abs=float(5 * kernel.std() / 245 + 1e-4))
-        control.end_step([layer], 1)
+        control.end_step([layer], 1, None)
 
 
 def test_a_control_takes_the_layers_of_one_model():

@@ -12,10 +12,14 @@ def test_defaults_are_valid_and_are_json():
     assert RunSettings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
 
 
+NEEDED = {"pruned": {"control": "magnitude"}, "distortion": {"bound": 90.0}}
+
+
 @pytest.mark.parametrize("field", NAMES)
 def test_every_choice_is_taken_and_a_misspelt_one_named(field):
     for choice in NAMES[field]:
-        assert getattr(RunSettings("a", **{field: choice}), field) == choice
+        settings = RunSettings("a", **{field: choice, **NEEDED.get(choice, {})})
+        assert getattr(settings, field) == choice
     nearest = NAMES[field][-1]
     with pytest.raises(ValueError, match=rf"`{field}` must be one of .*Did you mean '{nearest}'"):
         RunSettings("a", **{field: nearest[:-1] + "_"})
@@ -25,9 +29,11 @@ def test_every_choice_is_taken_and_a_misspelt_one_named(field):
 
 def test_choices_are_those_of_the_rooms_below():
     from sparsevae import gates, objectives
+    from sparsevae.layers.gated import GRANULARITIES
     from sparsevae.models.builders import PLACES
     from sparsevae.sparsity.links import WEIGHTINGS
 
+    assert set(NAMES["granularity"]) == set(GRANULARITIES)
     assert set(NAMES["gate"]) == {"none", "l1_weights", *gates.NAMES}
     assert set(NAMES["where"]) == set(PLACES)
     assert set(NAMES["weighting"]) == set(WEIGHTINGS)
@@ -72,6 +78,9 @@ NAN, INFINITY = float("nan"), float("inf")
         "learning_rate": (0, -1e-3, NAN, INFINITY),
         "variance": (0, -1, NAN, INFINITY),
         "cut_threshold": (-1e-3, NAN),
+        "target_density": (0, -0.1, 1.1, NAN),
+        "bound": (0, -1.0, NAN, INFINITY),
+        "hidden": (0, -1),
         "latent_dim": (0, -1, NAN),
         "n_steps": (0, -5, NAN),
         "batch_size": (0,),

@@ -57,11 +57,13 @@ def test_other_settings_end_in_one_line(script, finished, arguments):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_folders"), [("evaluate.py", 1), ("export.py", 2)], ids=["evaluate", "export"]
+    ("name", "more"),
+    [("evaluate.py", []), ("export.py", ["to"]), ("prune.py", ["--name", "a"])],
+    ids=["evaluate", "export", "prune"],
 )
-def test_an_absent_run_ends_in_one_line(script, name, n_folders, tmp_path):
-    folders = [tmp_path / "absent", tmp_path / "to"][:n_folders]
-    code, _, err = script(name, *folders)
+def test_an_absent_run_ends_in_one_line(script, name, more, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = script(name, "absent", *more)
     assert_one_line(code, err, "absent")
     assert list(tmp_path.iterdir()) == []
 

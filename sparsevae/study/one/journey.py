@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from sparsevae import metrics, records
 from sparsevae.metrics.encoding import factors_to_score
+from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study.one import pictures
 from sparsevae.study.one.loading import load_data, training_distribution
 from sparsevae.study.one.plan import read_plan, write_plan
-from sparsevae.study.one.training import build, evaluate, train
+from sparsevae.study.one.pruning import begin_with, noted_source
+from sparsevae.study.one.training import build, evaluate, findings, train
 from sparsevae.study.settings import RunSettings
 
 
@@ -39,10 +41,12 @@ def run(
     Returns:
         The record, as in `record.json`: settings, steps that the phases are laid out for
         (`n_steps_planned`), test ELBO and its terms in nats per observation, active latents,
-        densities by layer, scores.
+        densities by layer, what went wrong with the gates (`findings`), scores.
 
     Raises:
-        ValueError: if the folder holds a run of other settings, or one trained for more steps.
+        ValueError: if the folder holds a run of other settings, or one trained for more steps;
+            if `pruned_from` is a run of other layers.
+        FileNotFoundError: if `pruned_from` is not a complete run.
         callbacks.DivergedError: if the loss becomes NaN.
         KeyboardInterrupt: after SIGINT or SIGTERM, with a checkpoint written.
     """
@@ -55,12 +59,15 @@ def run(
     distribution = training_distribution(settings, data)
     vae = build(dataclasses.replace(settings, n_steps=plan.n_steps_planned), data)
     write_plan(folder, plan)
+    if settings.pruned_from is not None and not checkpoints(folder / "checkpoints"):
+        begin_with(vae, settings.pruned_from, folder)
     if tensorboard:
         logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
         watchers = [logs, *watchers]
     train(vae, data, settings, folder, distribution, watchers)
     with records.atomic_file(folder / "model.keras") as temporary:
         vae.save(temporary)
+    tested = evaluate(vae, data, settings)
     names = settings.metrics if factors_to_score(data).shape[1] else "all"
     record = {
         "name": settings.name,
@@ -68,7 +75,9 @@ def run(
         "n_steps_planned": plan.n_steps_planned,
         "data_source": data.source,
         "factor_names": list(data.factor_names) if hasattr(data, "factors") else [],
-        **evaluate(vae, data, settings),
+        **noted_source(folder),
+        **tested,
+        "findings": findings(vae, folder, tested),
         "scores": metrics.evaluate(vae.codes, data, metrics=names, seed=0),
     }
     records.write_json(folder / "scores.json", record["scores"])

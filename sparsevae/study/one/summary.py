@@ -11,6 +11,7 @@ def summary(record: dict, folder: str) -> str:
         f"  ELBO            {record['elbo']:9.2f} nats per image "
         f"(reconstruction {record['reconstruction']:.2f}, KL {record['kl']:.2f})",
         f"  active latents  {record['active_latents']:6.0f} of {record['settings']['latent_dim']}",
+        *_source(record),
         *(f"  {line}" for line in score_table(record["scores"]).splitlines()),
     ]
     known = "factor_names" in record  # not in records of before
@@ -22,6 +23,8 @@ def summary(record: dict, folder: str) -> str:
         width = max(map(len, record["densities"]))
         for name, value in record["densities"].items():
             lines.append(f"    {name:{width}}  {value:6.3f}  {'#' * round(40 * value)}")
+        if "effective_density" in record:  # not in records of before
+            lines.append(f"  on live paths   {record['effective_density']:9.3f} of all links")
         if (planned := record.get("n_steps_planned", record["step"])) != record["step"]:
             lines.append(f"  phases          are those of a run of {planned:,} steps")
     if "share_cut" in record:
@@ -29,8 +32,21 @@ def summary(record: dict, folder: str) -> str:
             f"  weights cut     {record['share_cut']['all']:9.3f} of all; "
             f"ELBO after the cut {record['elbo_after_cut']:.2f}"
         )
+    for found in record.get("findings", []):  # likewise
+        place = f" in {found['layer']}" if found["layer"] else ""
+        lines.append(f"  {found['name']}{place}: {found['remedy']}")
     lines.append(f"  pictures        {folder}/pictures, model {folder}/model.keras")
     return "\n".join(lines)
+
+
+def _source(record):
+    """What it was pruned from, and what that cost."""
+    if "pruned_from" not in record:
+        return []
+    source = record["pruned_from"]
+    return [
+        f"  pruned from     {source['name']} of step {source['step']:,}, ELBO {source['elbo']:.2f}"
+    ]
 
 
 def score_table(scores: Mapping[str, float]) -> str:
@@ -61,7 +77,9 @@ def search_summary(result, folder: str, objectives: list[str]) -> str:
         f"{len(trials)} trials: " + ", ".join(f"{n} {status}" for status, n in counts.items()),
         "The front:" if len(objectives) > 1 else "The best:",
     ]
-    shown = ["trial", "strength_in_gaps", "strength", "gate", "where", "beta", "learning_rate"]
+    known = ["trial", "strength_in_gaps", "strength", "target_density"]
+    shown = [name for name in known if name in trials]
+    shown += ["gate", "where", "beta", "learning_rate"]
     if trials.groupby("gate")["learning_rate_multiplier"].nunique().max() > 1:
         shown.append("learning_rate_multiplier")
     shown += list(dict.fromkeys([*objectives, "elbo", "density", "active_latents"]))

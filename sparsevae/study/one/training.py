@@ -1,13 +1,17 @@
 """What a run does with its model: builds, trains, tests it."""
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
+import pandas as pd
 
-from sparsevae import gates, models, objectives, sparsity
+from sparsevae import models, objectives, sparsity
 from sparsevae.data import FactorDistribution, ImageData
 from sparsevae.models import SparseVAE, callbacks, checkpoints
+from sparsevae.study.one.gating import make_control, make_gate
 from sparsevae.study.settings import RunSettings
 
 N_TEST = 10_000
@@ -27,30 +31,24 @@ def _built(settings, data):
     likelihood = settings.likelihood
     if likelihood == "gaussian":
         likelihood = objectives.Gaussian(settings.variance)
-    gate = control = regularizer = None
-    if settings.gate not in ("none", "l1_weights"):
-        gate = gates.NAMES[settings.gate](**settings.gate_options)
-        control = sparsity.Strength.over(
-            settings.strength,
-            settings.n_steps,
-            settings.open_until,
-            settings.full_at,
-            settings.freeze_at,
-            settings.weighting,
-        )
+    regularizer = None
     if settings.gate == "l1_weights":
         regularizer = keras.regularizers.L1(settings.strength)
-    builder = {"conv": models.conv_vae, "mlp": models.mlp_vae}[settings.model]
+    builder = {
+        "conv": models.conv_vae,
+        "mlp": functools.partial(models.mlp_vae, hidden=settings.hidden),
+    }[settings.model]
     vae = builder(
         data.image_shape,
         settings.latent_dim,
-        gate=gate,
+        gate=make_gate(settings),
         where=settings.where,
+        granularity=settings.granularity,
         seed=settings.seed,
         kernel_regularizer=regularizer,
         objective=objectives.BetaVAE(settings.beta),
         likelihood=likelihood,
-        control=control,
+        control=make_control(settings),
     )
     vae.compile(
         keras.optimizers.Adam(settings.learning_rate),
@@ -100,10 +98,25 @@ def evaluate(vae: SparseVAE, data: ImageData, settings: RunSettings) -> dict:
     if vae.gated_layers:
         open_links = sparsity.share_of_links(vae.gated_layers, lambda layer: layer.gate.support())
         result["density"] = float(open_links)
+        result["effective_density"] = sparsity.report(vae).effective_density
         result["densities"] = {k: float(v) for k, v in sparsity.layer_densities(vae).items()}
     if settings.gate == "l1_weights":
         result |= _cut(vae, batches, settings.cut_threshold)
     return result
+
+
+def findings(vae: SparseVAE, folder: Path, tested: Mapping[str, float]) -> list[dict]:
+    """What went wrong with the gates, as dicts, see `sparsity.failures`; after `evaluate`.
+
+    Args:
+        vae: Trained and tested.
+        folder: Of the run; its history is looked at.
+        tested: As `evaluate` gives it.
+    """
+    path = folder / "history.csv"
+    history = pd.read_csv(path).to_dict("records") if path.exists() else []
+    history[-1:] = [{**row, "val_elbo": tested["elbo"]} for row in history[-1:]]
+    return [dataclasses.asdict(found) for found in sparsity.failures(vae, history)]
 
 
 def _cut(vae, batches, threshold):

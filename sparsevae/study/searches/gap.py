@@ -9,6 +9,7 @@ import numpy as np
 from sparsevae import records
 from sparsevae.data import ImageData
 from sparsevae.study.cells.cell import failure, run_cell
+from sparsevae.study.controls import OF_CONTROL
 from sparsevae.study.one.loading import load_data
 from sparsevae.study.settings import RunSettings
 
@@ -51,7 +52,8 @@ def collapse_gap(settings: RunSettings, folder: str | Path) -> Gap:
     folder = Path(folder)
     if gap := known_gap(folder):
         return gap
-    dense = dataclasses.replace(settings, name=DENSE, gate="none", gate_options={})
+    of_control = {field: getattr(RunSettings, field) for field in OF_CONTROL}
+    dense = dataclasses.replace(settings, name=DENSE, gate="none", gate_options={}, **of_control)
     run_cell(folder, dense, wait=1.0)
     if noted := failure(folder / DENSE):
         raise RuntimeError(f"The dense model, which Δ is measured on, failed: {noted['reason']}")

@@ -23,7 +23,8 @@ from sparsevae.study.searches.space import MAX_EPOCHS, space
 
 FILE_NAME = "oracle.json"
 MIN_FITTED = 3  # trials that a Gaussian process is fitted to
-_N_POINTS = {"strength": 5, "learning_rate": 3, "gate_learning_rate": 3}  # of a grid
+_N_POINTS = {"strength": 5, "target_density": 5}  # of a grid
+_N_POINTS |= {"learning_rate": 3, "gate_learning_rate": 3}
 
 
 class _Mended:
@@ -205,7 +206,7 @@ class HyperbandOracle(_Mended, oracles.HyperbandOracle):
 
 
 class GridOracle(_Mended, _Grid):
-    """All combinations of the choices, of 5 strengths and of 3 learning rates of each kind."""
+    """All combinations of the choices, 5 strengths or densities, 3 learning rates of each kind."""
 
     def planned_epochs(self):
         return super().planned_epochs()[: len(self.combinations())]

@@ -5,17 +5,20 @@ import dataclasses
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.metrics.registry import SCORE_OF_VALUE, SCORES
+from sparsevae.study.controls import UNGATED
 from sparsevae.study.settings import NAMES, RunSettings
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
+GATES = tuple(name for name in NAMES["gate"] if name not in (*UNGATED, "pruned"))
 BUDGETS = {"small": (10, 2_000), "medium": (40, 10_000), "large": (120, 30_000)}  # trials, steps
 MEASURED = {"elbo": "max", "density": "min", "kl": "min", "active_latents": "min", "udr": "max"}
-SEARCHED = ("gate", "where", "strength", "beta", "learning_rate")
+OVER = ("strength", "target_density")  # settings, and the controls that look at them
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchPlan:
-    """A search over gates and their price. Strengths are in units of Δ, see `collapse_gap`."""
+    """A search over gates and their price, or the density that they are to have. Strengths are in
+    units of Δ, see `collapse_gap`."""
 
     tuner: str = "bayesian"
     """random, bayesian, hyperband or grid."""
@@ -26,11 +29,13 @@ class SearchPlan:
     """Trials; hyperband finds its own number."""
     n_seeds: int = 1
     """Models of a trial, which differ in their seed alone; objectives are means over them."""
+    over: str = "strength"
+    """strength, or target_density: what decides how many links are left."""
     strengths: tuple[float, float] = (0.1, 10.0)
     """Least and largest strength in units of Δ, searched on a log scale."""
-    gates: list[str] = dataclasses.field(
-        default_factory=lambda: ["hard_concrete", "binary", "continuous"]
-    )
+    target_densities: tuple[float, float] = (0.02, 0.5)
+    """Least and largest target density, searched on a log scale."""
+    gates: list[str] = dataclasses.field(default_factory=lambda: list(GATES))
     """Kinds of gates."""
     places: list[str] = dataclasses.field(default_factory=lambda: ["both", "decoder"])
     """Networks with gates: both, encoder or decoder."""
@@ -51,19 +56,15 @@ class SearchPlan:
 
     def __post_init__(self):
         check_choice("tuner", self.tuner, TUNERS)
+        check_choice("over", self.over, OVER)
         for field, names in (("gates", GATES), ("places", NAMES["where"])):
             _check_listed(field, getattr(self, field), names)
         _check_listed("betas", self.betas)
         _check_listed("objectives", self.objectives)
         for name in self.objectives:
             _check_objective(name)
-        for field in ("strengths", "learning_rates", "gate_learning_rates"):
-            low, high = getattr(self, field)
-            if not 0 < low <= high < float("inf"):
-                raise ValueError(
-                    f"`{field}` must be two numbers above 0, the lower one first. "
-                    f"Received: {field}={getattr(self, field)!r}"
-                )
+        for field in ("strengths", "target_densities", "learning_rates", "gate_learning_rates"):
+            _check_limits(field, getattr(self, field))
         for field, least in (("n_trials", 1), ("n_seeds", 1), ("n_best", 1), ("search_seed", 0)):
             object.__setattr__(self, field, check_integer(field, getattr(self, field), least))
         if "udr" in self.objectives and self.n_seeds < 2:
@@ -72,23 +73,28 @@ class SearchPlan:
                 f"differ in their seed alone. Received: n_seeds={self.n_seeds}"
             )
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Settings of runs that the search chooses."""
+        return ("gate", "where", self.over, "beta", "learning_rate")
+
     def base(self, settings: RunSettings) -> RunSettings:
         """Settings that all trials share.
 
-        The scores that are needed join; there are at least ten checkpoints, at which a trial can
-        be given up.
+        The control is that of what is searched over; the scores that are needed join; there are at
+        least ten checkpoints, at which a trial can be given up.
         """
         unit = settings.steps_per_execution
         tenth = max(settings.n_steps // 10 // unit, 1) * unit
         scores = [SCORE_OF_VALUE[name] for name in self.objectives if name not in MEASURED]
+        other = {"strength": RunSettings.strength} if self.over != "strength" else {}
         return dataclasses.replace(
             settings,
+            control=self.over,
+            **other,
             checkpoint_every=min(settings.checkpoint_every, tenth),
             metrics=score_names([*settings.metrics, *scores]),
         )
-
-
-GATES = tuple(name for name in NAMES["gate"] if name not in ("none", "l1_weights"))
 
 
 def sign(objective: str) -> int:
@@ -106,6 +112,17 @@ def _check_objective(name):
         )
     if name not in SCORE_OF_VALUE:
         check_choice("objectives", name, (*MEASURED, *SCORE_OF_VALUE))
+
+
+def _check_limits(field, limits):
+    low, high = limits
+    largest = 1.0 if field == "target_densities" else float("inf")
+    if not 0 < low <= high <= largest or not high < float("inf"):
+        above = "above 0" if largest > 1 else "above 0 and at most 1"
+        raise ValueError(
+            f"`{field}` must be two numbers {above}, the lower one first. "
+            f"Received: {field}={limits!r}"
+        )
 
 
 def _check_listed(field, values, names=None):

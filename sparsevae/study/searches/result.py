@@ -12,7 +12,7 @@ from sparsevae.study.one.scoring import export_run
 from sparsevae.study.searches import trial as folders
 from sparsevae.study.searches.front import knee_first, pareto_front
 from sparsevae.study.searches.gap import Gap, known_gap
-from sparsevae.study.searches.plan import SEARCHED, sign
+from sparsevae.study.searches.plan import sign
 from sparsevae.study.searches.space import MULTIPLIER, run_settings
 from sparsevae.study.searches.tuner import SparsityTuner
 
@@ -24,8 +24,9 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-        trials: One row for each trial: `trial`, `status`, what was varied, `strength_in_gaps`,
-            ELBO, density and all objectives (means over seeds), `on_front`, `reason`.
+        trials: One row for each trial: `trial`, `status`, what was varied (strengths also as
+            `strength_in_gaps`), ELBO, density and all objectives (means over seeds), `on_front`,
+            `reason`.
         gap: The ELBOs between which strengths are measured.
         exported: Folders of the exported models, the best first.
     """
@@ -56,6 +57,7 @@ def conclude(tuner: SparsityTuner, saved: Path) -> SearchResult:
         done,
         names,
         done["on_front"].to_numpy(),
+        over="strength_in_gaps" if tuner.plan.over == "strength" else tuner.plan.over,
         marks={"dense": folders.of_record({"density": 1.0, **dense}, names)},
     )
     with records.atomic_file(tuner.folder / PICTURE) as temporary:
@@ -79,8 +81,8 @@ def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
             {
                 "trial": trial_id,
                 "status": state,
-                "strength_in_gaps": settings.strength / gap.nats,
-                **{field: getattr(settings, field) for field in SEARCHED},
+                **_in_gaps(tuner.plan, settings, gap),
+                **{field: getattr(settings, field) for field in tuner.plan.searched},
                 MULTIPLIER: settings.gate_options[MULTIPLIER],
                 "n_steps": settings.n_steps,
                 **{name: found.get(name, np.nan) for name in measured},
@@ -92,13 +94,18 @@ def trials_table(tuner: SparsityTuner, gap: Gap) -> pd.DataFrame:
     return table
 
 
+def _in_gaps(plan, settings, gap):
+    return {"strength_in_gaps": settings.strength / gap.nats} if plan.over == "strength" else {}
+
+
 def _measured(plan):
     """Objectives and what is always of interest."""
     return list(dict.fromkeys([*plan.objectives, "elbo", "density", "kl", "active_latents"]))
 
 
 def _write_hparams(tuner, trials):
-    chosen = ["strength_in_gaps", *SEARCHED, MULTIPLIER]
+    known = ["strength_in_gaps", *tuner.plan.searched, MULTIPLIER]
+    chosen = [name for name in known if name in trials]
     for row in trials[trials["status"] == "complete"].to_dict("records"):
         write_hparams(
             folders.trial_folder(tuner.folder, row["trial"]),

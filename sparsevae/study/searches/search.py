@@ -40,8 +40,9 @@ def search(
     share the folder `runs`.
 
     Args:
-        settings: What all trials share; `gate`, `where`, `strength`, `beta` and `learning_rate`
-            are the search's. The name is that of the search.
+        settings: What all trials share; `gate`, `where`, `control`, `strength` or
+            `target_density`, `beta` and `learning_rate` are the search's. The name is that of the
+            search.
         plan: What varies, and towards what.
         runs: Folder of the search's folder.
         saved: Folder that gets the best models.

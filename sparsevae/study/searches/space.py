@@ -48,6 +48,7 @@ def run_settings(
     """Settings of one model of a trial; `seed` is added to the base's."""
     values = _values(hp, plan)
     factor = values.pop("gate_learning_rate")
+    in_gaps = plan.over == "strength"
     options = {MULTIPLIER: _multiplier(values["gate"]), **base.gate_options}
     n_steps = base.n_steps
     if EPOCHS in hp.values:  # a shorter run has its phases in the same places
@@ -55,7 +56,7 @@ def run_settings(
         n_steps = max(n_steps - n_steps % base.steps_per_execution, base.steps_per_execution)
     return dataclasses.replace(
         base,
-        **{**values, "strength": _rounded(values["strength"] * gap)},
+        **{**values, plan.over: _rounded(values[plan.over] * (gap if in_gaps else 1.0))},
         gate_options={**options, MULTIPLIER: _rounded(factor * options[MULTIPLIER])},
         name=f"seed_{seed}",
         n_steps=n_steps,
@@ -66,8 +67,9 @@ def run_settings(
 
 def _values(hp, plan):
     """Asks for each value that varies, which also declares it."""
+    limits = plan.strengths if plan.over == "strength" else plan.target_densities
     return {
-        "strength": _between(hp, "strength", plan.strengths),
+        plan.over: _between(hp, plan.over, limits),
         "gate": _one_of(hp, "gate", plan.gates),
         "where": _one_of(hp, "where", plan.places),
         "beta": _one_of(hp, "beta", [float(beta) for beta in plan.betas]),

@@ -20,7 +20,7 @@ import pytest
 import tiny
 from PIL import Image
 
-from sparsevae import gates, metrics, models, objectives, records
+from sparsevae import gates, metrics, models, objectives, records, sparsity
 from sparsevae.data import catalog
 from sparsevae.sparsity.small_weights import kernels
 from sparsevae.study import RunSettings, run
@@ -177,6 +177,12 @@ def control(*names):
     return lambda journey: [getattr(journey.vae.control, name) for name in names]
 
 
+def granularities(journey):
+    """Of the gated layers and of the control."""
+    parts = [*journey.vae.gated_layers, journey.vae.control]
+    return {part.granularity for part in parts}
+
+
 def score_names(journey):
     """Names of the scores in the record, which are those of their file."""
     scores = journey.record["scores"]
@@ -207,6 +213,18 @@ OWN = {"data": "./own.npy", "metrics": ["mutual_information_score"]}
 GATED = {"gate": "hard_concrete"}
 STORED = {"data": "stored"}
 L1 = {"gate": "l1_weights"}
+TARGET = GATED | {"control": "target_density"}
+PRUNED = {"gate": "pruned", "control": "magnitude"}
+DISTORTION = GATED | {"control": "distortion", "bound": 9.0}
+RIGL = {"gate": "pruned", "control": "rigl"}
+CONTROLS = {
+    "target_density": sparsity.TargetDensity,
+    "magnitude": sparsity.MagnitudePruning,
+    "top_k": sparsity.TopK,
+    "rigl": sparsity.RigL,
+    "set": sparsity.SET,
+    "random": sparsity.FixedMask,
+}
 PLACES = [
     Place("name", "second", lambda j: [path.name for path in j.parent.iterdir()], ["second"]),
     Place("name", "second", lambda j: j.callbacks[1].folder.name, "second"),
@@ -226,6 +244,7 @@ PLACES = [
     Place("only", "column=1,5-6", lambda j: {*shown(j)[:, 1]}, {1, 5, 6}),
     # model
     Place("model", "mlp", lambda j: weight_layers(j)[0].name, "encoder_dense_1"),
+    Place("hidden", 7, lambda j: weight_layers(j)[0].units, 7, {"model": "mlp"}),
     Place("latent_dim", 4, lambda j: j.vae.latent_dim, 4),
     Place("likelihood", "gaussian", lambda j: type(j.vae.likelihood), objectives.Gaussian),
     Place("variance", 0.1, lambda j: j.vae.likelihood.variance, 0.1, {"likelihood": "gaussian"}),
@@ -239,12 +258,28 @@ PLACES = [
     Place("gate_options", {"initial_density": 0.7}, initial_densities, {0.7}, GATED),
     Place("where", "encoder", gate_places, {"encoder"}, GATED),
     Place("where", "decoder", gate_places, {"decoder"}, GATED),
+    Place("granularity", "channels", granularities, {"channels"}, GATED),
+    Place("granularity", "weights", granularities, {"weights"}, PRUNED),
+    *(
+        Place("control", name, lambda j: type(j.vae.control), kind, GATED)
+        for name, kind in CONTROLS.items()
+    ),
+    Place("control", "magnitude", kinds, {gates.Pruned}, GATED),
+    Place("target_density", 0.3, control("density"), [0.3], TARGET),
+    Place("target_density", 0.3, control("density"), [0.3], PRUNED),
+    Place("bound", 7.0, control("bound"), [7.0], DISTORTION),
+    Place("scope", "layer", control("scope"), ["layer"], TARGET),
+    Place("scope", "erk", control("scope"), ["erk"], PRUNED),
     Place("strength", 7.0, control("strength"), [7.0], GATED),
     Place("strength", 7.0, l1, {7.0}, L1),
     Place("weighting", "flops", control("weighting"), ["flops"], GATED),
     Place("open_until", 0.2, control("ramp", "freeze"), [(4, 8), 17], GATED),
     Place("full_at", 0.5, control("ramp", "freeze"), [(2, 10), 17], GATED),
     Place("freeze_at", 0.9, control("ramp", "freeze"), [(2, 8), 18], GATED),
+    Place("open_until", 0.2, control("ramp", "freeze"), [(4, 8), 17], TARGET),
+    Place("open_until", 0.2, control("begin", "end"), [4, 14], PRUNED),
+    Place("full_at", 0.5, control("begin", "end"), [2, 10], PRUNED),
+    Place("full_at", 0.5, control("begin", "end"), [0, 10], RIGL),
     Place("cut_threshold", 9.0, lambda j: j.record["share_cut"]["all"], 1.0, L1),
     Place("cut_threshold", 9.0, lambda j: j.record["elbo_after_cut"], 0, L1),
     # training
@@ -261,6 +296,7 @@ PLACES = [
     Place("seed", 4, lambda j: j.process_seed, 4),
     Place("seed", 4, lambda j: j.vae.seed, 4),
     Place("seed", 4, lambda j: j.vae.gated_layers[0].gate.seed, 4001, GATED),
+    Place("seed", 4, control("seed"), [4], RIGL),
     Place("seed", 4, lambda j: seed_of(weight_layers(j)[0].kernel, first_kernel), 4),
     Place("seed", 4, lambda j: seed_of(j.batches[0], first_batch), 4),
     Place("seed", 4, lambda j: seed_of(j.tested, lambda s: first_batch(s + 2**20, 250)), 4),
@@ -296,5 +332,5 @@ def test_n_threads_arrive(tmp_path):
 
 
 def test_every_setting_has_a_place():
-    places = {place.field for place in PLACES} | {"n_threads"}
+    places = {place.field for place in PLACES} | {"n_threads", "pruned_from"}  # see test_prune
     assert places == {field.name for field in dataclasses.fields(RunSettings)}

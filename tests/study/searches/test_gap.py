@@ -66,6 +66,13 @@ def test_the_gap_is_measured_once(trained, settings, tmp_path):
     assert dense == dataclasses.replace(settings, name="dense", gate="none", gate_options={})
 
 
+def test_the_dense_twin_has_no_control(trained, settings, tmp_path):
+    changes = {"control": "target_density", "granularity": "channels", "scope": "layer"}
+    base = dataclasses.replace(settings, strength=100.0)
+    collapse_gap(dataclasses.replace(base, target_density=0.3, **changes), tmp_path)
+    assert trained == [dataclasses.replace(base, name="dense", gate="none")]
+
+
 def test_a_dense_model_that_learned_nothing_is_no_measure(trained, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(gaps, "collapsed_elbo", lambda *_: -20.0)
     with pytest.raises(

@@ -207,6 +207,19 @@ def test_a_score_can_be_the_one_objective(tmp_path):
     assert best == result.trials["dci_es_explicitness"].max()
 
 
+def test_a_search_over_density(tmp_path):
+    """Models have the density that was asked for; with one objective it is drawn over that."""
+    limits = {"target_densities": (0.1, 0.4), "gates": ["binary"], "places": ["decoder"]}
+    plan = {"over": "target_density", "objectives": ["elbo"], "n_trials": 1, **limits}
+    result = run_search(folder := prepare(tmp_path), {"n_steps": 40}, **plan)
+    (row,) = result.trials.to_dict("records")
+    assert 0.1 <= row["target_density"] <= 0.4 and "strength_in_gaps" not in row
+    assert row["density"] == pytest.approx(row["target_density"], abs=1e-3)
+    assert (folder / PICTURE).exists()
+    text = search_summary(result, str(folder), ["elbo"])
+    assert "target_density" in text and "strength" not in text
+
+
 def test_a_score_of_several_values_must_say_which_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match="one value of a score: dci_es_explicitness, dci_es_size"):
         run_search(prepare(tmp_path), objectives=["dci_es"], n_trials=1)

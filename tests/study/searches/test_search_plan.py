@@ -3,6 +3,8 @@ import dataclasses
 import keras_tuner
 import pytest
 
+from sparsevae import gates
+from sparsevae.commands.tune import Arguments
 from sparsevae.metrics.registry import SCORE_OF_VALUE
 from sparsevae.study import RunSettings, SearchPlan
 from sparsevae.study.searches.plan import MEASURED, sign
@@ -26,6 +28,11 @@ from sparsevae.study.searches.space import EPOCHS, SparsityHyperModel, run_setti
         ({"objectives": ["udr"]}, "`n_seeds` must be at least 2 for the objective udr"),
         ({"gates": ["hard_concret"]}, "`gates` must be one of .*Did you mean 'hard_concrete'"),
         ({"gates": ["none"]}, "`gates` must be one of"),
+        ({"gates": ["pruned"]}, "`gates` must be one of"),
+        ({"over": "density"}, "`over` must be one of .*Did you mean 'target_density'"),
+        ({"target_densities": (0.2, 1.1)}, "`target_densities` must be two numbers .*at most 1"),
+        ({"target_densities": (0.0, 0.5)}, "`target_densities` must be two numbers above 0"),
+        ({"target_densities": (0.3, 0.2)}, "`target_densities` must be two numbers"),
         ({"places": ["both", "both"]}, "`places` must list"),
         ({"strengths": (0.0, 1.0)}, "`strengths` must be two numbers above 0"),
         ({"strengths": (2.0, 1.0)}, "`strengths` must be two numbers"),
@@ -58,6 +65,33 @@ def test_the_base_has_what_trials_need():
     base = SearchPlan(objectives=["elbo", "dci_fast_completeness"]).base(settings)
     assert base.metrics == ["mig", "dci_fast"]
     assert base.checkpoint_every == 100
+
+
+def test_gates_are_all_that_learn():
+    assert set(SearchPlan().gates) == {name for name in gates.NAMES if name != "pruned"}
+
+
+def test_a_search_over_density():
+    """In its own unit, by the control that looks at it; the rest is as in one over strength."""
+    plan = SearchPlan(over="target_density", target_densities=(0.05, 0.4))
+    names = {hp.name for hp in space(plan).space}
+    assert names == {"target_density", "gate", "where", "beta", "learning_rate"}
+    assert plan.searched == ("gate", "where", "target_density", "beta", "learning_rate")
+    base = plan.base(RunSettings("a", strength=7.0))
+    hp = space(plan)
+    hp.values["target_density"] = 0.05
+    settings = run_settings(hp, base, plan, gap=100.0)
+    assert (settings.control, settings.target_density) == ("target_density", 0.05)
+    by_layer = RunSettings("a", control="target_density", scope="layer")
+    assert run_settings(hp, plan.base(by_layer), plan, gap=100.0).scope == "layer"
+    with pytest.raises(ValueError, match="`scope` must be left at None with control='strength'"):
+        SearchPlan().base(by_layer)
+
+
+def test_a_command_for_each_way_to_search():
+    for over in ("strength", "target_density"):
+        settings, plan = Arguments(over=over, scope="layer" if over != "strength" else None).parts()
+        assert plan.over == settings.control == over
 
 
 def test_the_space_is_what_varies():

@@ -1,10 +1,13 @@
 """Steps are traced anew when what they were traced with has changed."""
 
-from sparsevae.models.grouping import OBJECTIVE, inner
+import keras
+
+from sparsevae.training.grouped_optimizer import inner
+from sparsevae.training.part import Part
 
 
 class Retracing:
-    """For models with an `objective` and a `control` that may be replaced, or changed, any time.
+    """For models with parts (objective, control) that may be replaced, or changed, any time.
 
     To be inherited before `keras.Model`. A setting of a part takes effect by itself; whatever
     else of it changes by tracing the steps anew, and what is frozen in the next epoch.
@@ -12,44 +15,48 @@ class Retracing:
 
     _traced_parts = _traced_weights = None
 
+    @property
+    def parts(self) -> list[Part]:
+        """What may be replaced or changed while the model trains."""
+        return []
+
     def refresh(self, parts_only: bool = False) -> None:
         """Makes the functions of training and evaluation anew if they are out of date.
 
         Args:
-            parts_only: Whether to look at objective and control only, which is quick.
+            parts_only: Whether to look at the parts only, which is quick.
 
         Raises:
             ValueError: if there are weights that the optimizer was not built for.
         """
-        given = [part for part in (self.objective, self.control) if part is not None]
-        parts = [(id(part), part.n_changes) for part in given]
-        weights = self._traced_weights if parts_only else self._known_weights()
+        parts = [(id(part), part.n_changes) for part in self.parts]
+        weights = self._traced_weights if parts_only else self.known_weights()
         if (parts, weights) == (self._traced_parts, self._traced_weights):
             return
         self._traced_parts, self._traced_weights = parts, weights
         if parts_only:
-            self._known_weights()
-        self._gate_logs_function = None
+            self.known_weights()
+        self.forget_traces()
         if self.train_function is not None:
             super().make_train_function(force=True)
         if self.test_function is not None:
             super().make_test_function(force=True)
 
-    def _known_weights(self):
-        """Trainable weights by identity; all of them the optimizer knows."""
+    def forget_traces(self) -> None:
+        """Called when functions beside those of Keras that were traced are out of date."""
+
+    def known_weights(self) -> list[int]:
+        """Trainable weights by identity.
+
+        Raises:
+            ValueError: if there are some that the optimizer does not know.
+        """
         if new := self.unknown_weights():
             raise ValueError(
                 "The optimizer must know all trainable weights: call `compile` again after a "
                 f"part with weights is replaced, or weights are unfrozen. New: {new[0]}"
                 f"{f' and {len(new) - 1} more' if len(new) > 1 else ''}"
             )
-        if self.compiled and self.objective.trainable_variables:
-            group = inner(self.optimizer).groups.get(OBJECTIVE)
-            if (group and group.optimizer) is not self.objective.optimizer:
-                raise ValueError(
-                    "`optimizer` of the objective was replaced: call `compile` again. Its "
-                    "learning rate may be changed without"
-                )
         return [id(variable) for variable in self.trainable_variables]
 
     def unknown_weights(self) -> list[str]:
@@ -66,3 +73,13 @@ class Retracing:
     def make_test_function(self, force: bool = False) -> None:
         self.refresh()
         super().make_test_function(force)
+
+
+class Retraces(keras.callbacks.Callback):
+    """Traces steps anew after other callbacks have changed something; the last of every `fit`."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.refresh()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        self.model.refresh(parts_only=True)

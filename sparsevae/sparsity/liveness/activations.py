@@ -1,0 +1,46 @@
+"""The `activation` of a layer: a function, or a layer, with a rule of its own."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from sparsevae.sparsity.liveness.pattern import Pattern
+from sparsevae.sparsity.liveness.rule import Call, Rule, register, rule_of
+
+
+def activation_of(layer: Any) -> Any:
+    """What `layer` applies to its outputs: a function of one tensor or a layer."""
+    return getattr(layer, "activation", None) or keras.activations.linear
+
+
+def linear(call: Call) -> Call:
+    """The second step of a layer that ends in its activation, which keeps the shape."""
+    return dataclasses.replace(call, input_shapes=call.output_shapes)
+
+
+def activated(call: Call, before: Pattern) -> list[Pattern]:
+    """What varies after the activation of a call's layer, as `Rule.varying`."""
+    step = dataclasses.replace(call, layer=activation_of(call.layer))
+    return rule_of(step.layer).varying(step, [before])
+
+
+def before_activation(call: Call, outputs: Sequence[Pattern]) -> Pattern:
+    """What is needed before the activation of a call's layer."""
+    step = dataclasses.replace(call, layer=activation_of(call.layer))
+    return rule_of(step.layer).needed(step, outputs)[0]
+
+
+class Activated(Rule):
+    """A layer that is its activation."""
+
+    def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
+        return activated(call, inputs[0])
+
+    def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
+        return [before_activation(call, outputs)]
+
+
+register(layers.Activation, Activated())

@@ -1,0 +1,52 @@
+"""`Concatenate`: each input has a stretch of the output."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import layers
+
+from sparsevae.sparsity.liveness.pattern import Pattern, anywhere
+from sparsevae.sparsity.liveness.rule import Call, Rule, register
+
+
+class Concatenated(Rule):
+    """Along the layer's axis, inputs one after the other."""
+
+    several_inputs = True
+
+    def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
+        axis = _axis(call)
+        if axis is None:
+            return anywhere(inputs, call.output_shapes)
+        others = np.broadcast_shapes(*(_at_full_length(p, axis, 1).shape for p in inputs))
+        parts = []
+        for pattern, shape in zip(inputs, call.input_shapes, strict=True):
+            part = list(others)
+            part[axis] = shape[axis]
+            parts.append(np.broadcast_to(pattern, part))
+        return [np.concatenate(parts, axis)]
+
+    def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
+        axis = _axis(call)
+        if axis is None:
+            return anywhere(outputs, call.input_shapes)
+        lengths = [shape[axis] for shape in call.input_shapes]
+        output = _at_full_length(outputs[0], axis, sum(lengths))
+        return np.split(output, np.cumsum(lengths)[:-1], axis)
+
+
+def _at_full_length(pattern, axis, length):
+    shape = list(pattern.shape)
+    shape[axis] = length
+    return np.broadcast_to(pattern if length != 1 else pattern.any(axis, keepdims=True), shape)
+
+
+def _axis(call):
+    """Axis of patterns; None along the batch, or where a length is free."""
+    axis = call.layer.axis % (1 + len(call.output_shapes[0])) - 1
+    if axis < 0 or None in [shape[axis] for shape in call.input_shapes]:
+        return None
+    return axis
+
+
+register(layers.Concatenate, Concatenated())

@@ -1,0 +1,135 @@
+"""Which links stay: exactly so many of the largest, and how many in each layer."""
+
+import itertools
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+
+def largest(scores: Any, n: Any) -> Any:
+    """1 at exactly `n` of the largest scores, else 0; among equals the first ones.
+
+    Found by halving the range of the scores, which is a few passes over memory where sorting is
+    dozens.
+
+    Args:
+        scores: Float32 tensor without NaN.
+        n: Integer scalar, 0 to the number of scores.
+
+    Returns:
+        Float32 tensor, shaped like `scores`.
+    """
+    flat, n = _ordered_integers(ops.reshape(scores, (-1,))), ops.cast(n, "int32")
+
+    def apart(low, high, count):
+        return ops.logical_and(ops.less(low + 1, high), ops.not_equal(count, n))
+
+    def halve(low, high, count):
+        del count  # of the step before
+        middle = ops.bitwise_and(low, high) + ops.right_shift(ops.bitwise_xor(low, high), 1)
+        count = _count(ops.greater(flat, middle))
+        return (
+            ops.where(ops.greater_equal(count, n), middle, low),
+            ops.where(ops.greater(count, n), high, middle),
+            count,
+        )
+
+    # At least n lie above `low`, at most n above `high`: at the end just n, or `high` is low + 1.
+    bounds = ops.min(flat) - 1, ops.max(flat), ops.full((), -1, "int32")
+    low, high, _ = ops.while_loop(apart, halve, bounds)
+    above = ops.greater(flat, high)
+    equal = ops.logical_and(ops.greater(flat, low), ops.logical_not(above))
+    missing = n - _count(above)
+    first = ops.cond(
+        ops.greater(_count(equal), missing),
+        lambda: ops.less_equal(ops.cumsum(ops.cast(equal, "int32")), missing),
+        lambda: ops.ones_like(equal),
+    )
+    chosen = ops.logical_or(above, ops.logical_and(equal, first))
+    return ops.reshape(ops.cast(chosen, "float32"), ops.shape(scores))
+
+
+def largest_over(scores: Sequence[Any], n: Any) -> list[Any]:
+    """`largest` over several tensors together: a mask for each."""
+    chosen = largest(ops.concatenate([ops.reshape(score, (-1,)) for score in scores]), n)
+    ends = np.cumsum([0, *(math.prod(score.shape) for score in scores)]).tolist()
+    parts = [chosen[start:end] for start, end in itertools.pairwise(ends)]
+    return [ops.reshape(part, score.shape) for part, score in zip(parts, scores, strict=True)]
+
+
+def largest_of_array(scores: np.ndarray, n: int) -> np.ndarray:
+    """`largest` outside of a training step: booleans, of scores of any float type."""
+    flat = scores.reshape(-1)
+    if n == 0:
+        return np.zeros(scores.shape, bool)
+    least = np.partition(flat, -n)[-n]
+    chosen = flat > least
+    chosen[np.flatnonzero(flat == least)[: n - chosen.sum()]] = True
+    return chosen.reshape(scores.shape)
+
+
+def _ordered_integers(floats):
+    """Integers in the order of floats: their bits, mirrored where negative, so that -0 is 0."""
+    bits = ops.view(floats, "int32")
+    return ops.where(ops.less(bits, 0), ops.subtract(-(2**31), bits), bits)
+
+
+def _count(booleans):
+    return ops.sum(ops.cast(booleans, "int32"))
+
+
+def check_density(density: Any) -> float:
+    """Refuses what is no share above 0 and at most 1."""
+    number = isinstance(density, numbers.Real) and not isinstance(density, bool)
+    if not number or not 0 < density <= 1:
+        raise ValueError(
+            f"`density` must be a float above 0 and at most 1. Received: density={density!r}"
+        )
+    return float(density)
+
+
+def shares(
+    sizes: Sequence[int],
+    density: float,
+    scope: str = "layer",
+    shapes: Sequence[tuple[int, ...]] = (),
+) -> list[int]:
+    """How many links each layer keeps; their sum is `density` of all, to the rounding of one.
+
+    Args:
+        sizes: Links of each layer.
+        density: Share of all links, in (0, 1].
+        scope: "layer": the same share of each. "erk": a share in proportion to
+            (sum of the kernel's axes) / (their product), Erdos-Renyi kernel, layers that would be
+            over 1 being left whole (Evci et al. 2020, 1911.11134, section 3).
+        shapes: Of each layer's kernel, `(*window, in_channels, out_channels)`.
+
+    Returns:
+        Integers, at least 1 where there is room for it.
+    """
+    wanted = np.asarray(sizes, np.float64) * density
+    if scope == "erk":
+        wanted = _erk(np.asarray(sizes, np.float64), density, shapes)
+    ends = np.floor(np.cumsum(wanted) + 0.5 + 1e-9).astype(int)
+    counts = np.diff(ends, prepend=0)
+    for empty in np.flatnonzero(counts == 0):
+        if counts.max() > 1:
+            counts[counts.argmax()] -= 1
+            counts[empty] = 1
+    return [int(count) for count in counts]
+
+
+def _erk(sizes, density, shapes):
+    share = np.array([sum(shape) / math.prod(shape) for shape in shapes])
+    whole = np.zeros(len(sizes), bool)
+    while True:
+        left = density * sizes.sum() - sizes[whole].sum()
+        scale = left / (share * sizes)[~whole].sum() if not whole.all() else 0.0
+        over = ~whole & (share * scale >= 1)
+        if not over.any():
+            return np.where(whole, sizes, share * scale * sizes)
+        whole |= over

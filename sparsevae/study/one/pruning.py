@@ -1,0 +1,87 @@
+"""Runs that begin with the weights of a complete one, such as a pruned one with a dense one's."""
+
+from pathlib import Path
+from typing import Any
+
+from sparsevae import records, sparsity
+from sparsevae.layers import GatedLayer, copy_stock_weights
+from sparsevae.models import SparseVAE
+from sparsevae.study.controls import OF_GATES
+from sparsevae.study.one.scoring import load_run
+from sparsevae.study.settings import RunSettings
+
+FILE_NAME = "pruned_from.json"
+
+
+def pruned_settings(
+    run: str | Path, name: str, control: str = "magnitude", **changes: Any
+) -> RunSettings:
+    """Settings of a run that prunes a complete one: those of that run, but for gates and control.
+
+    Args:
+        run: Folder of the complete run.
+        name: Of the new run.
+        control: Of the new run.
+        changes: More settings of the new run: what the control looks at, `n_steps`.
+
+    Raises:
+        FileNotFoundError: if the run is absent or not complete.
+        ValueError: as `RunSettings`.
+    """
+    of_run = records.read_record(run)["settings"]
+    kept = {field: value for field, value in of_run.items() if field not in OF_GATES}
+    new = {"name": name, "pruned_from": str(run), "control": control}
+    return RunSettings(**{**kept, **new, **changes})
+
+
+def begin_with(vae: SparseVAE, run: str | Path, folder: Path) -> None:
+    """Gives a new model the weights of a complete run; notes in `pruned_from.json` which it was.
+
+    Where that run has gates it is their test rule that counts: its closed links begin as zeros.
+
+    Args:
+        vae: New model of the same layers, with or without gates.
+        run: Folder of the complete run.
+        folder: Of the new run.
+
+    Raises:
+        FileNotFoundError: if the run is absent or not complete.
+        ValueError: if it has other layers.
+    """
+    source, record = load_run(run)
+    pairs = [
+        _pairs(new, sparsity.fold(old), run)
+        for new, old in zip(vae.networks, source.networks, strict=True)
+    ]
+    for new, stock in (pair for of_network in pairs for pair in of_network):
+        if isinstance(new, GatedLayer):
+            copy_stock_weights(stock, new)
+        else:
+            new.set_weights(stock.get_weights())
+    noted = {name: record[name] for name in ("name", "step", "elbo")}
+    records.write_json(folder / FILE_NAME, noted)
+
+
+def noted_source(folder: Path) -> dict[str, Any]:
+    """`pruned_from` of a record: name, step and ELBO of the run it began with; {} for none."""
+    path = folder / FILE_NAME
+    return {"pruned_from": records.read_json(path)} if path.exists() else {}
+
+
+def _pairs(new, old, run):
+    """Layers with weights of a network, each with that of the other by the same name."""
+    found = [{layer.name: layer for layer in net.layers if layer.weights} for net in (new, old)]
+    shapes = [{name: _shapes(layer) for name, layer in layers.items()} for layers in found]
+    if shapes[0] != shapes[1]:
+        name = sorted(n for n, _ in shapes[0].items() ^ shapes[1].items())[0]
+        raise ValueError(
+            "`pruned_from` must be a run of the same layers, as `model`, `hidden`, `latent_dim` "
+            f"and the size of images make them. Received: {run}, where {name} has weights of "
+            f"{shapes[1].get(name)} and not {shapes[0].get(name)}"
+        )
+    return [(layer, found[1][name]) for name, layer in found[0].items()]
+
+
+def _shapes(layer):
+    gated = isinstance(layer, GatedLayer)
+    return tuple(tuple(w.shape) for w in (layer.stock_weights() if gated else layer.weights))

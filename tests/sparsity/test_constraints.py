@@ -1,0 +1,167 @@
+"""Controls that steer by density or loss: recursions by NumPy, the exact cut, bounds that hold."""
+
+import keras
+import numpy as np
+import pytest
+from all_gates import set_parameter, spread
+from small import regression, sparse, top, train
+
+import sparsevae as sv
+from sparsevae import gates
+from sparsevae.sparsity import Distortion, TargetDensity
+from sparsevae.training import GroupedOptimizer
+
+OPTIMIZER = GroupedOptimizer("sgd")  # that keeps no averages
+
+
+def by_hand(control, gate="hard_concrete", hidden=(5,)):
+    """Gated layers of a model that only the test moves."""
+    model = sv.sparsify(regression(hidden), gate, control=control)
+    for number, layer in enumerate(model.gated_layers):
+        spread(layer.gate, number)
+    return model.gated_layers
+
+
+@pytest.mark.parametrize("scope", ["model", "layer"])
+def test_the_multiplier_is_dual_ascent_with_restarts(scope):
+    rate, ramp, freeze = 3.0, (2, 5), 9
+    control = TargetDensity(0.6, ramp, freeze, scope, dual_rate=rate)
+    layers = by_hand(control)
+    sizes = [np.prod(layer.gate.mask_shape) for layer in layers]
+    expected = np.zeros(2 if scope == "layer" else 1)
+    rng, restarts = np.random.default_rng(0), 0
+    for step in range(10):
+        values = [rng.uniform(-3, 4, layer.gate.mask_shape) for layer in layers]
+        if step == 6:
+            values = [np.full(v.shape, -6.0) for v in values]  # the target is met
+        for layer, value in zip(layers, values, strict=True):
+            set_parameter(layer.gate, value)
+        means = [float(np.mean(layer.gate.open_probability())) for layer in layers]
+        density = np.array(means if scope == "layer" else [np.average(means, weights=sizes)])
+        control.begin_step(layers)
+        price = float(control.penalty(layers))
+        learning = ramp[0] <= step < freeze
+        assert price == pytest.approx(learning * (expected * density).sum(), rel=1e-5)
+        control.observe(1.0, layers)
+        control.end_step(layers, 1.0, OPTIMIZER)
+        if learning:
+            rise = min(1.0, (step - ramp[0] + 1) / (ramp[1] - ramp[0]))
+            over = density - (1 - 0.4 * rise)
+            restarts += int(np.any((over <= 0) & (expected > 0)))
+            expected = np.where(over > 0, expected + rate * over, 0)
+        np.testing.assert_allclose(control.multipliers, expected, rtol=1e-4, atol=1e-6)
+    assert restarts
+
+
+def test_the_multiplier_waits_while_gradients_are_accumulated():
+    control = TargetDensity(0.6, (0, 1), dual_rate=1.0)
+    layers = by_hand(control)
+    for _ in range(2):
+        control.begin_step(layers)
+        control.observe(1.0, layers)
+        control.end_step(layers, 0.0, OPTIMIZER)
+    assert float(control.multipliers[0]) == 0 and int(control.n_steps) == 0
+
+
+@pytest.mark.parametrize("gate", ["hard_concrete", "binary", "annealed_sigmoid", "continuous"])
+@pytest.mark.parametrize("scope", ["model", "layer"])
+def test_the_cut_leaves_exactly_the_links_of_the_largest_parameters(scope, gate):
+    control = TargetDensity(0.3, (0, 1), 2, scope)
+    layers = by_hand(control, gate)
+    scores = [np.array(layer.gate.score()) for layer in layers]
+    for _ in range(2):
+        control.begin_step(layers)
+        control.observe(1.0, layers)
+        control.end_step(layers, 1.0, OPTIMIZER)
+    flat = np.concatenate([s.ravel() for s in scores])
+    found = [np.array(layer.gate.support()) for layer in layers]  # of 30 and 20 links
+    if scope == "layer":
+        expected = [top(s, n) for s, n in zip(scores, (9, 6), strict=True)]
+    else:
+        keep = top(flat, 15)
+        expected = [keep[:30].reshape(6, 5), keep[30:].reshape(5, 4)]
+    for mask, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mask, wanted)
+    assert float(control.logs(2)["learning"]) == 0
+
+
+def test_a_gate_with_one_link_in_five_open_is_cut_upward_too():
+    """The target is an upper bound while gates learn, and exact after the cut."""
+    control = TargetDensity(0.6, (0, 0), 1)
+    layers = by_hand(control)
+    for layer in layers:
+        set_parameter(
+            layer.gate,
+            np.linspace(-5, 0, np.prod(layer.gate.mask_shape)).reshape(layer.gate.mask_shape),
+        )
+    control.begin_step(layers)
+    control.observe(1.0, layers)
+    control.end_step(layers, 1.0, OPTIMIZER)
+    assert sum(int(np.sum(layer.gate.support())) for layer in layers) == 30
+
+
+def test_the_jump_in_loss_of_the_cut_is_logged():
+    control = TargetDensity(0.5, (0, 1), 3)
+    layers = by_hand(control)
+    open_share = np.average(
+        [float(np.mean(layer.gate.support())) for layer in layers], weights=[30, 20]
+    )
+    for loss in (2.0, 3.0, 4.0, 5.0, 7.0):
+        control.begin_step(layers)
+        control.observe(loss, layers)
+        control.end_step(layers, 1.0, OPTIMIZER)
+    logs = {k: float(v) for k, v in control.logs(4).items()}
+    assert logs["cut_jump"] == pytest.approx(6 - 3)
+    assert logs["density_before_cut"] == pytest.approx(open_share)
+    assert float(control.logs(2)["cut_jump"]) == 0
+
+
+@pytest.mark.parametrize("density", [0.1, 0.5])
+def test_a_run_under_a_target_ends_at_it(density):
+    model = sparse(TargetDensity.over(density, 20), optimizer=keras.optimizers.Adam(0.02))
+    train(model, 20)
+    found = sum(int(np.sum(layer.gate.support())) for layer in model.gated_layers)
+    assert found == np.floor(density * 50 + 0.5)
+
+
+def test_the_price_of_distortion_moves_by_its_recursion():
+    bound, ramp = 2.0, (1, 6)
+    control = Distortion(bound, ramp, freeze=20)
+    layers = by_hand(control, gates.Binary("threshold", seed=0))
+    losses = [1.0, 1.5, 2.5, 4.0, 2.5, 1.99, 0.2, 0.1]
+    price, mean = 0.01 * bound, 0.0
+    for step, loss in enumerate(losses):
+        control.begin_step(layers)
+        density = np.average(
+            [float(np.mean(layer.gate.open_probability())) for layer in layers], weights=[30, 20]
+        )
+        paid = float(control.penalty(layers))
+        assert paid == pytest.approx((step >= 1) * price * density, rel=1e-4)
+        control.observe(loss, layers)
+        control.end_step(layers, 1.0, OPTIMIZER)
+        mean += (loss - mean) / (step + 1)
+        if step >= 1:
+            room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
+            price *= np.exp(10 / 5 * (room if room > 0 else 3 * room))
+        assert float(control.loss.value) == pytest.approx(mean, rel=1e-5)
+
+
+def test_distortion_ends_within_one_percent_of_its_bound():
+    """A linear regression whose weights are of all sizes; the loss is of the last hundred steps."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 8)).astype("float32")
+    weights = np.geomspace(0.02, 2.0, 64).reshape(8, 8)
+    y = (x @ weights).astype("float32")
+    bound, n = 0.5, 2_000
+    inputs = keras.Input((8,))
+    output = keras.layers.Dense(8, use_bias=False)(inputs)
+
+    control = Distortion.over(bound, n)
+    model = sparse(
+        control, lambda: keras.Model(inputs, output), keras.optimizers.Adam(0.01), run_eagerly=False
+    )
+    history = model.fit(
+        np.tile(x, (n, 1)), np.tile(y, (n, 1)), batch_size=64, shuffle=False, verbose=0
+    ).history
+    assert history["smoothed_loss"][-1] <= bound * 1.01
+    assert float(np.mean(np.array(model.gated_layers[0].gate.support()))) < 0.8

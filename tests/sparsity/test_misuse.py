@@ -1,0 +1,214 @@
+"""Every misuse of `sparsify` and of controls has one clear line."""
+
+import keras
+import numpy as np
+import pytest
+import zoo
+from keras import layers
+
+import sparsevae as sv
+from sparsevae import gates, sparsity
+from sparsevae.layers import GatedConv2D, GatedDense
+from sparsevae.sparsity import RigL, Strength, TargetDensity, TopK
+
+LEARNED, PRUNED = "hard_concrete", gates.Pruned()
+
+
+# Misuse: what is called, the type of the error, what its one line says
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Whole(layers.Layer):
+    """A layer whose config leaves out an argument."""
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, x):
+        return x
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def with_whole():
+    return keras.Sequential([keras.Input((4,)), Whole(3, name="whole"), layers.Dense(2)])
+
+
+def refit(control):
+    """Gives one control to two models."""
+    for _ in range(2):
+        sv.sparsify(zoo.dense(2), control=control)
+
+
+MISUSES = {
+    "no model": (lambda: sv.sparsify(layers.Dense(2)), TypeError, "`model` must be a Keras model"),
+    "subclassed": (lambda: sv.sparsify(Subclassed()), ValueError, "functional or Sequential"),
+    "not built": (
+        lambda: sv.sparsify(keras.Sequential([layers.Dense(2)])),
+        ValueError,
+        r"`model` must be built: give it a keras\.Input",
+    ),
+    "gated already": (
+        lambda: sv.sparsify(sv.sparsify(zoo.dense(2))),
+        ValueError,
+        "no gated layers yet.*'dense_0'",
+    ),
+    "no layer to gate": (
+        lambda: sv.sparsify(keras.Sequential([keras.Input((4,)), layers.LayerNormalization()])),
+        ValueError,
+        "No layer got a gate.*LayerNormalization",
+    ),
+    "config is not whole": (
+        lambda: sv.sparsify(with_whole()),
+        ValueError,
+        "'whole' cannot be copied.*another Whole",
+    ),
+    "unknown name": (
+        lambda: sv.sparsify(zoo.dense(2, 2), where="dense1"),
+        ValueError,
+        "`where` must be one of 'dense_0', 'dense_1'. Did you mean 'dense_1'",
+    ),
+    "unknown pattern": (
+        lambda: sv.sparsify(zoo.dense(2), where="conv*"),
+        ValueError,
+        r"`where` must match a layer, such as dense_0. Received: where='conv\*'",
+    ),
+    "unknown type": (
+        lambda: sv.sparsify(zoo.dense(2), where=layers.Conv2D),
+        ValueError,
+        "must match a layer.*'Conv2D'",
+    ),
+    "name of a layer without gates": (
+        lambda: sv.sparsify(zoo.residual(), where=["stem", "norm_1"]),
+        ValueError,
+        "`where` must mean.*'norm_1': There is no gated layer for a BatchNormalization",
+    ),
+    "pattern of such layers": (
+        lambda: sv.sparsify(zoo.residual(), where="norm_*"),
+        ValueError,
+        "`where` must mean.*BatchNormalization",
+    ),
+    "type of such layers": (
+        lambda: sv.sparsify(zoo.residual(), where=layers.BatchNormalization),
+        ValueError,
+        "`where` must mean.*BatchNormalization",
+    ),
+    "einsum of such axes": (
+        lambda: sv.sparsify(zoo.einsum(), where="heads"),
+        ValueError,
+        "`where` must mean.*'heads': `equation` must have a kernel of two axes",
+    ),
+    "where is a number": (lambda: sv.sparsify(zoo.dense(2), where=3), TypeError, "`where` must be"),
+    "where holds a number": (
+        lambda: sv.sparsify(zoo.dense(2), where=[3]),
+        TypeError,
+        "`where` must hold names",
+    ),
+    "where is empty": (lambda: sv.sparsify(zoo.dense(2), where=[]), TypeError, "`where` must be"),
+    "unknown gate": (
+        lambda: sv.sparsify(zoo.dense(2), "hard_concret"),
+        ValueError,
+        "Did you mean 'hard_concrete'",
+    ),
+    "gate is a number": (lambda: sv.sparsify(zoo.dense(2), 3), TypeError, "`gate` must be a name"),
+    "gate is a class": (
+        lambda: sv.sparsify(zoo.dense(2), gates.Binary),
+        TypeError,
+        "`gate` must be a name",
+    ),
+    "gate function gives a number": (
+        lambda: sv.sparsify(zoo.dense(2), lambda layer: 3),
+        TypeError,
+        "`gate` must be a name.*3 for 'dense_0'",
+    ),
+    "mask of another shape": (
+        lambda: sv.sparsify(zoo.dense(2, 3), gates.Fixed(np.ones((4, 2)))),
+        ValueError,
+        r"mask of a Fixed gate must have the shape \(2, 3\).*\(4, 2\)",
+    ),
+    "control is a number": (
+        lambda: sv.sparsify(zoo.dense(2), control=0.1),
+        TypeError,
+        "`control` must be a control such as.*0.1",
+    ),
+    "control is a class": (
+        lambda: sv.sparsify(zoo.dense(2), control=TopK),
+        TypeError,
+        "`control` must be a control such as",
+    ),
+    "control of two models": (
+        lambda: refit(Strength(1.0)),
+        ValueError,
+        "`control` must belong to one model",
+    ),
+    "learned control, pruned gates": (
+        lambda: sv.sparsify(zoo.dense(2), PRUNED, control=Strength(1.0)),
+        ValueError,
+        "`control` Strength needs gates that learn",
+    ),
+    "pruning, learned gates": (
+        lambda: sv.sparsify(zoo.dense(2), LEARNED, control=TopK(0.5)),
+        ValueError,
+        "`control` TopK sets masks itself.*HardConcrete in 'dense_0'",
+    ),
+    "density 0": (lambda: TargetDensity(0.0), ValueError, "`density` must be a float above 0"),
+    "density 2": (lambda: TopK(2), ValueError, "`density` must be a float above 0 and at most 1"),
+    "density NaN": (lambda: RigL(float("nan")), ValueError, "`density` must.*nan"),
+    "density of a string": (lambda: RigL("0.1"), ValueError, "`density` must.*'0.1'"),
+    "run too short": (
+        lambda: TargetDensity.over(0.1, 3),
+        ValueError,
+        "`n_steps` must be so many that every phase has a step. Received: n_steps=3",
+    ),
+    "run of no steps": (lambda: TopK.over(0.1, 0), ValueError, "`n_steps` must be an integer"),
+    "run of half a step": (lambda: TopK.over(0.1, 9.5), TypeError, "`n_steps` must be an integer"),
+    "granularity": (
+        lambda: TopK(0.1, granularity="channel"),
+        ValueError,
+        "`granularity` must.*Did you mean 'channels'",
+    ),
+    "scope": (lambda: TopK(0.1, scope="globl"), ValueError, "Did you mean 'global'"),
+    "scope of rewiring": (lambda: RigL(0.1, scope="global"), ValueError, "`scope` must be one of"),
+    "end before begin": (lambda: TopK(0.1, 10, 5), ValueError, "`end` must be an integer"),
+    "drop fraction": (lambda: RigL(0.1, drop_fraction=1), ValueError, "`drop_fraction` must"),
+    "bound": (lambda: sparsity.Distortion(0), ValueError, "`bound` must be a finite float"),
+    "dual rate": (lambda: TargetDensity(0.1, dual_rate=0), ValueError, "`dual_rate` must"),
+}
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_misuse_has_one_clear_line(misuse):
+    call, error, match = MISUSES[misuse]
+    with pytest.raises(error, match=match) as caught:
+        call()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_control_for_a_model_without_gates_is_refused():
+    class Own(sparsity.Controlled, keras.Model):
+        control = None
+
+    inputs = keras.Input((4,))
+    model = Own(inputs, layers.Dense(2)(inputs))
+    with pytest.raises(ValueError, match=r"must be given to a model with gated layers.*Strength"):
+        model.control = Strength(1.0)
+
+
+def test_a_control_after_the_model_was_made_needs_its_kind_of_gate():
+    sparse = sv.sparsify(zoo.dense(2), PRUNED)
+    with pytest.raises(ValueError, match="`control` TargetDensity needs gates that learn"):
+        sparse.control = TargetDensity(0.5)
+    sparse.control = TopK(0.5)
+    assert isinstance(sparse.gated_layers[0], GatedDense) and not isinstance(
+        sparse.gated_layers[0], GatedConv2D
+    )
