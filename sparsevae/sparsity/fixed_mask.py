@@ -62,7 +62,8 @@ class FixedMask(Pruning):
         opens = [layer.gate.open for layer in layers]
         draws = [random_scores(layer, self.seed, k, step) for k, layer in enumerate(layers)]
         scores = [(1.0 + draw) * is_open for draw, is_open in zip(draws, opens, strict=True)]
-        return [m * o for m, o in zip(self.largest_of(scores, step), opens, strict=True)]
+        masks, _ = self.largest_of(scores, step)
+        return [mask * is_open for mask, is_open in zip(masks, opens, strict=True)]
 
     def logs(self, step: Any) -> dict[str, Any]:
         return {"learning": self.learning(step)}  # no density is aimed at

@@ -51,4 +51,4 @@ class MagnitudePruning(Pruning):
     ) -> list[Any]:
         # Momentum moves what is closed for a while: it must not come back by that.
         sizes = [magnitudes(layer) * layer.gate.open for layer in layers]
-        return self.largest_of(sizes, step)
+        return self.largest_of(sizes, step)[0]

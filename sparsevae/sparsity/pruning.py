@@ -14,7 +14,7 @@ from sparsevae import gates
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.control import Control
-from sparsevae.sparsity.selection import check_density, largest, largest_over, shares
+from sparsevae.sparsity.selection import check_density, largest_near, largest_over, shares
 from sparsevae.training import GroupedOptimizer, assign_when, fused, seed_of_draw
 
 SCOPES = ("layer", "global", "erk")
@@ -94,10 +94,15 @@ class Pruning(Control):
     def masks(
         self, layers: Sequence[GatedLayer], step: Any, optimizer: GroupedOptimizer | None
     ) -> list[Any]:
-        """New masks of all layers at `step`, float32 like `gate.open`.
+        """New masks of all layers at `step`, float32 like `gate.open`; then values of `remembered`.
 
         The optimizer is None before the first step.
         """
+
+    @property
+    def remembered(self) -> list[keras.Variable]:
+        """Variables that `masks` gives new values for."""
+        return []
 
     def kept(self, new: Any, old: Any) -> Any:
         """Mask of the weights that keep their value when a mask changes; others become 0."""
@@ -123,12 +128,12 @@ class Pruning(Control):
 
         def values():
             new = self.masks(layers, step, optimizer)
-            triples = zip(layers, new, opens, strict=True)
+            triples = zip(layers, new, opens, strict=False)
             weights = [layer.switched_by(self.kept(n, old)) for layer, n, old in triples]
             return [*new, *itertools.chain(*weights)]
 
         weights = itertools.chain(*(layer.switched_weights for layer in layers))
-        assign_when(due, [*opens, *weights], values)
+        assign_when(due, [*opens, *self.remembered, *weights], values)
 
     # Counts
 
@@ -155,16 +160,33 @@ class Pruning(Control):
         ]
         return [n - before for n, before in zip(now, [0, *now[:-1]], strict=True)]
 
-    def largest_of(self, scores: Sequence[Any], step: Any) -> list[Any]:
-        """Masks of the largest scores: so many of each layer, or of all at once."""
+    def largest_of(
+        self, scores: Sequence[Any], step: Any, thresholds: Any = 0.0
+    ) -> tuple[list[Any], Any]:
+        """Masks of the largest scores: so many of each layer, or of all at once.
 
-        def chosen(step, *scores):
+        Args:
+            scores: Of each layer, float32.
+            step: Integer scalar.
+            thresholds: Of the step before, to find them quickly; see `largest_near`.
+
+        Returns:
+            The masks, and `(n_layers,)` thresholds of this step.
+        """
+
+        def chosen(step, thresholds, *scores):
             counts = self.counts_at(step)
             if self.scope == "global":
-                return tuple(largest_over(scores, sum(counts)))
-            return tuple(largest(score, n) for score, n in zip(scores, counts, strict=True))
+                masks, threshold = largest_over(scores, sum(counts), thresholds[0])
+                return *masks, ops.full(thresholds.shape, threshold)
+            cases = zip(scores, counts, ops.unstack(thresholds), strict=True)
+            masks, found = zip(*itertools.starmap(largest_near, cases), strict=True)
+            return *masks, ops.stack(found)
 
-        return fused(chosen, [], [step, *scores])  # hundreds of passes over small arrays
+        thresholds = ops.broadcast_to(ops.convert_to_tensor(thresholds), (len(scores),))
+        # One kernel, as these are hundreds of passes over small arrays.
+        *masks, thresholds = fused(chosen, [], [step, thresholds, *scores])
+        return masks, thresholds
 
     def logs(self, step: Any) -> dict[str, Any]:
         return {"target_density": self.density_at(step), **super().logs(step)}

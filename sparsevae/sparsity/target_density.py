@@ -168,7 +168,7 @@ class TargetDensity(Phased):
             counts = shares(sizes, self.density)
             kept = [largest(score, n) for score, n in zip(scores, counts, strict=True)]
         else:
-            kept = largest_over(scores, max(1, math.floor(self.density * sum(sizes) + 0.5)))
+            kept, _ = largest_over(scores, max(1, math.floor(self.density * sum(sizes) + 0.5)))
         return [layer.gate.parameter_for(keep) for layer, keep in zip(layers, kept, strict=True)]
 
     def logs(self, step: Any) -> dict[str, Any]:

@@ -49,7 +49,23 @@ class TopK(Pruning):
         begin, end = steps_at(n_steps, open_until=open_until, full_at=full_at)
         return cls(density, begin, end, every, scope=scope, granularity=granularity)
 
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        self.thresholds = self.add_weight(
+            name="thresholds",
+            shape=(len(input_shape),),
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+
+    @property
+    def remembered(self) -> list[keras.Variable]:
+        return [self.thresholds]
+
     def masks(
         self, layers: Sequence[GatedLayer], step: Any, optimizer: GroupedOptimizer
     ) -> list[Any]:
-        return self.largest_of([magnitudes(layer) for layer in layers], step)
+        sizes = [magnitudes(layer) for layer in layers]
+        masks, thresholds = self.largest_of(sizes, step, self.thresholds)
+        return [*masks, thresholds]

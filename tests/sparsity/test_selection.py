@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from keras import ops
 from small import top
 
-from sparsevae.sparsity.selection import largest, shares
+from sparsevae.sparsity.selection import largest, largest_near, shares
 
 N = 9
 FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
@@ -26,6 +26,18 @@ def test_largest_against_numpy(scores, n):
     scores = np.array(scores, "float32").reshape(3, 3) + 0.0
     found = np.array(largest(ops.convert_to_tensor(scores), n))
     np.testing.assert_array_equal(found, top(scores, n))
+
+
+@given(LISTS, st.integers(0, N), st.one_of(FLOATS, TIES))
+@example([1.0, 1.001, 1.002, 1.1, 0.9, 0.999, 1.0, 2.0, -1.0], 4, 1.0)
+@FEW
+def test_a_threshold_known_nearly_or_not_at_all_changes_nothing(scores, n, threshold):
+    scores = np.array(scores, "float32").reshape(3, 3) + 0.0
+    found, new = largest_near(ops.convert_to_tensor(scores), n, threshold)
+    np.testing.assert_array_equal(found, top(scores, n))
+    again, _ = largest_near(ops.convert_to_tensor(scores), n, new)
+    np.testing.assert_array_equal(again, top(scores, n))
+    assert np.sum(scores > np.array(new)) <= n
 
 
 def test_largest_of_many():

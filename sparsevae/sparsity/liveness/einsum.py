@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from keras import layers
 
 from sparsevae.sparsity.liveness.activations import activated, before_activation, linear
-from sparsevae.sparsity.liveness.kernels import product
+from sparsevae.sparsity.liveness.kernels import Kernel, product
 from sparsevae.sparsity.liveness.pattern import Pattern, anywhere, over
-from sparsevae.sparsity.liveness.rule import Call, Rule, register
+from sparsevae.sparsity.liveness.rule import Call, Rule, register, rule_of_class
 
 
 class Einsum(Rule):
@@ -30,6 +31,33 @@ class Einsum(Rule):
         sizes = dict(zip(target[1:], call.output_shapes[0], strict=True))
         sizes |= dict(zip(source[1:], call.input_shapes[0], strict=True))
         return product(tuple(sizes[axis] for axis in {*source[1:], *kernel, *target[1:]}))
+
+
+class GatedEinsum(Kernel):
+    """One axis is summed over and one is new: the channels; the others are positions."""
+
+    def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
+        return np.ones((n_inputs, n_outputs), bool)
+
+    def multiplications(self, call: Call) -> int | None:
+        return rule_of_class(layers.EinsumDense).multiplications(call)
+
+    def _channels(self, call, pattern, side, n_channels):
+        axes, channels_last = self._axes(call, side)
+        pattern = _moved(pattern, axes, channels_last)
+        return np.broadcast_to(pattern, (*pattern.shape[:-1], n_channels))
+
+    def _back(self, call, channels, side):
+        axes, channels_last = self._axes(call, side)
+        return _moved(channels, channels_last, axes)
+
+    def _axes(self, call, side):
+        """Letters of the axes of the input or output, and with positions first as in the output."""
+        source, kernel, target = _subscripts(call)
+        positions = [axis for axis in target[1:] if axis not in kernel]
+        axes = (source, target)[side][1:]
+        (channel,) = [axis for axis in axes if axis in kernel]
+        return axes, [*positions, channel]
 
 
 def _subscripts(call):

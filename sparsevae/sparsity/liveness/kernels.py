@@ -14,6 +14,9 @@ from sparsevae.sparsity.liveness.pattern import Pattern, Shape, channel_axis, ov
 from sparsevae.sparsity.liveness.rule import Call, Rule, register
 
 
+INPUT, OUTPUT = 0, 1
+
+
 class Kernel(Rule):
     """Output channel o depends on the input channels i with an open link (i, o)."""
 
@@ -38,13 +41,14 @@ class Kernel(Rule):
 
     def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
         links = self.paths(call)
-        channels = self._channels(call, inputs[0], links.shape[0])
-        return activated(linear(call), self._back(call, _reached(channels, links)))
+        channels = self._channels(call, inputs[0], INPUT, links.shape[0])
+        return activated(linear(call), self._back(call, _reached(channels, links), OUTPUT))
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         links = self.paths(call)
-        channels = self._channels(call, before_activation(linear(call), outputs), links.shape[1])
-        return [self._back(call, _reached(channels, links.T))]
+        before = before_activation(linear(call), outputs)
+        channels = self._channels(call, before, OUTPUT, links.shape[1])
+        return [self._back(call, _reached(channels, links.T), INPUT)]
 
     def effective_links(self, call: Call, varying: Pattern, needed: Pattern) -> np.ndarray:
         """Open links from a channel that varies to one that is needed, at one position at least.
@@ -58,8 +62,9 @@ class Kernel(Rule):
             Booleans `(in_channels, out_channels)`.
         """
         links, (n_inputs, n_outputs) = self.links(call), self.paths(call).shape
-        inputs = self._channels(call, varying, n_inputs)
-        outputs = self._channels(call, before_activation(linear(call), [needed]), n_outputs)
+        before = before_activation(linear(call), [needed])
+        inputs = self._channels(call, varying, INPUT, n_inputs)
+        outputs = self._channels(call, before, OUTPUT, n_outputs)
         positions = np.broadcast_shapes(inputs.shape[:-1], outputs.shape[:-1])
         inputs, outputs = (
             np.broadcast_to(live, (*positions, live.shape[-1])).reshape(-1, live.shape[-1])
@@ -67,13 +72,15 @@ class Kernel(Rule):
         )
         return np.repeat(_reached(inputs.T, outputs), len(links) // n_inputs, axis=0) & links
 
-    def _channels(self, call, pattern, n_channels):
+    def _channels(self, call, pattern, side, n_channels):
         """Channels as the last axis, at their full number; positions as the kernel sees them."""
+        del side  # for kernels whose outputs have other axes than their inputs
         axis = channel_axis(call.layer)
         pattern = np.moveaxis(self._positions(pattern, axis), axis, -1)
         return np.broadcast_to(pattern, (*pattern.shape[:-1], n_channels))
 
-    def _back(self, call, channels):
+    def _back(self, call, channels, side):
+        del side
         return np.moveaxis(channels, -1, channel_axis(call.layer))
 
     def _positions(self, pattern, axis):

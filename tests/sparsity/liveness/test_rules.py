@@ -64,6 +64,17 @@ CASES = {
     "einsum_axes": (lambda: layers.EinsumDense("abcd,bde->aecb", (2, 5, 4)), IMAGE),
     "einsum_diagonal": (lambda: layers.EinsumDense("abc,c->abc", (5, 4)), LINE),
     "einsum_free": (lambda: layers.EinsumDense("...x,xy->...y", 3, activation="tanh"), LINE),
+    "gated_einsum": (lambda: GatedEinsumDense("abc,dc->abd", (5, 3), gate=some(4, 3)), LINE),
+    "gated_einsum_within": (
+        lambda: GatedEinsumDense("abc,db->adc", (3, 4), activation="softmax", gate=some(5, 3)),
+        LINE,
+    ),
+    "gated_einsum_moved": (
+        lambda: GatedEinsumDense("abcd,ce->adeb", (4, 3, 4), activation="tanh", gate=some(5, 3)),
+        IMAGE,
+    ),
+    "gated_einsum_summed": (lambda: GatedEinsumDense("abc,cd->ad", 3, gate=some(4, 3)), LINE),
+    "gated_einsum_free": (lambda: GatedEinsumDense("...x,yx->...y", 3, gate=some(4, 3)), LINE),
     "flatten": (layers.Flatten, IMAGE),
     "flatten_first": (lambda: layers.Flatten(**FIRST), IMAGE),
     "flatten_vector": (layers.Flatten, (6,)),
@@ -109,7 +120,6 @@ CASES = {
 COARSE = {
     "add_ranks": (layers.Add, (4,), LINE),
     "dot": (lambda: layers.Dot(1), (4,), (4,)),
-    "gated_einsum": (lambda: GatedEinsumDense("abc,dc->abd", (5, 3), gate=some(4, 3)), LINE),
 }
 
 

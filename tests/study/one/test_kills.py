@@ -14,6 +14,8 @@ import pytest
 
 from sparsevae import export, records
 from sparsevae.models.checkpoints import checkpoints
+from sparsevae.study import RunSettings, run
+from sparsevae.study.controls import KINDS
 
 CHILD = Path(__file__).parents[1] / "child.py"
 
@@ -84,6 +86,27 @@ def test_the_end_is_that_of_an_unbroken_run(broken, finished):
 
 def test_nothing_half_written_is_left(broken):
     assert [path for path in broken[0].rglob(".*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("control", KINDS)
+def test_killed_under_each_control(control, settings, tmp_path):
+    """Between two checkpoints, in the middle of its phases; then started again."""
+    of_control = {"strength": {"strength": 20.0}, "distortion": {"bound": 90.0}}.get(control, {})
+    names = ("name", "data", "latent_dim", "n_steps", "checkpoint_every", "batch_size", "seed")
+    chosen = {name: getattr(settings, name) for name in names} | {"control": control, **of_control}
+    options = [part for k, v in chosen.items() for part in (f"--{k.replace('_', '-')}", v)]
+    for when, code in (("kill:7", -signal.SIGKILL), ("-", 0)):
+        done = child(when, "train.py", *options, "--runs", tmp_path / "killed")
+        assert done.returncode == code, done.stderr[-2000:]
+    record = run(RunSettings(**chosen), tmp_path / "whole")
+    assert records.read_record(tmp_path / "killed" / "tiny") == record
+    mine, whole = (
+        keras.saving.load_model(tmp_path / parent / "tiny" / "model.keras")
+        for parent in ("killed", "whole")
+    )
+    for a, b in zip(mine.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.slow
