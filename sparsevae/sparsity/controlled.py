@@ -176,4 +176,5 @@ class Controlled(Retracing, WholeFiles):
         """What `fit` logs of the gates after each epoch: dict of floats, empty without gates."""
         if not self.gated_layers:
             return {}
-        return {k: float(v) for k, v in logs_of_gates(self, self.control).items()}
+        logs = logs_of_gates(self, self.control)
+        return {name: float(ops.convert_to_numpy(value)) for name, value in logs.items()}

@@ -31,6 +31,6 @@ class SmoothedLoss:
     def add(self, loss: Any) -> None:
         """Takes in the loss of a step."""
         old, n = ops.convert_to_tensor(self._mean), ops.convert_to_tensor(self._n)
-        loss = ops.cast(ops.stop_gradient(loss), "float32")
+        loss = ops.cast(ops.stop_gradient(ops.convert_to_tensor(loss)), "float32")
         self._mean.assign(old + (loss - old) / (ops.minimum(n, N_STEPS - 1.0) + 1.0))
         self._n.assign(n + 1.0)

@@ -56,7 +56,8 @@ def sparsify(
             f"transposes. Received: gate={gate!r}, where={where!r}, layers of {kinds}"
         )
     sparse = SparseModel(*_ends(clone), name=model.name)
-    sparse.trainable = model.trainable
+    if not model.trainable:  # True would reach into layers that are frozen by themselves
+        sparse.trainable = False
     sparse.control = control
     return sparse
 
