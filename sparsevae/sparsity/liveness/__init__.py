@@ -15,7 +15,7 @@ from sparsevae.sparsity.liveness import (
 )
 from sparsevae.sparsity.liveness.elementwise import Elementwise
 from sparsevae.sparsity.liveness.graph import graph_of, has_graph
-from sparsevae.sparsity.liveness.kernels import Kernel
+from sparsevae.sparsity.liveness.kernel import Kernel
 from sparsevae.sparsity.liveness.live import Live, follow
 from sparsevae.sparsity.liveness.rule import UNKNOWN, Call, Rule, register
 
