@@ -3,7 +3,8 @@
 `python benchmarks/sparsity.py` writes `benchmarks/results/sparsity.json` and prints it. Steps are
 those of the dSprites `conv_vae` on TensorFlow, and of its networks as a plain Keras autoencoder
 on TensorFlow and JAX, which gets a process of its own; all interleaved, CPU time (user + system,
-all threads). Densities are of short runs of a VAE on dSprites and a classifier on digits.
+all threads). Densities are of short runs of a VAE on dSprites and a classifier on digits; bounds
+of the loss under `Distortion` of longer ones.
 """
 
 import dataclasses
@@ -47,7 +48,7 @@ EXACT = ("TargetDensity", "MagnitudePruning", "TopK", "RigL", "SET")
 class Arguments:
     """What to measure."""
 
-    parts: tuple[str, ...] = ("steps", "jax steps", "densities")
+    parts: tuple[str, ...] = ("steps", "jax steps", "densities", "bounds")
     controls: tuple[str, ...] = tuple(BUSY)
     batch_size: int = 64
     image_size: int = 64
@@ -60,6 +61,10 @@ class Arguments:
     n_seeds: int = 3
     n_density_steps: int = 300
     """Steps of a run whose density is looked at."""
+    losses_more: tuple[float, ...] = (0.02, 0.05, 0.1)
+    """Bounds of the loss above a dense run's: shares of it on dSprites, nats on digits."""
+    n_bound_steps: int = 4_000
+    """Steps of a run whose loss is bounded."""
     n_threads: int = 1
     out: Path = Path("benchmarks/results/sparsity.json")
 
@@ -159,31 +164,34 @@ def on_jax(arguments):
 # Densities
 
 
-def dsprites_run(control, seed, arguments):
-    """Density of links of a VAE at the end of a short run on dSprites at 32 pixels."""
+def dsprites_run(control, seed, n_steps, arguments):
+    """A VAE trained on dSprites at 32 pixels, and the loss of its last 100 steps."""
     data = sv.data.load("dsprites", image_size=32)
-    model = sv.models.conv_vae(
-        data.image_shape, gate=control.default_gate(), control=control, seed=seed
-    )
+    gate = control and control.default_gate()
+    model = sv.models.conv_vae(data.image_shape, gate=gate, control=control, seed=seed)
     model.compile(keras.optimizers.Adam(1e-3))
-    batches = data.as_tf_dataset(batch_size=arguments.batch_size, seed=seed)
-    model.fit(batches, steps_per_epoch=arguments.n_density_steps, verbose=0)
-    return model.gate_logs()["density"]
+    return trained(model, data.as_tf_dataset(arguments.batch_size, seed=seed), n_steps)
 
 
-def digits_run(control, seed, arguments):
-    """Density of links of a dense classifier at the end of a short run on digits."""
+def digits_run(control, seed, n_steps, arguments):
+    """A dense classifier trained on digits, and the loss of its last 100 steps."""
     x, y = load_digits(return_X_y=True)
     keras.utils.set_random_seed(seed)
     h = inputs = keras.Input((64,))
     for units in (256, 128):
         h = keras.layers.Dense(units, activation="relu")(h)
     model = keras.Model(inputs, keras.layers.Dense(10)(h))
-    model = sv.sparsify(model, control=control)
+    model = sv.sparsify(model, control=control) if control else model
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    batches = tf.data.Dataset.from_tensor_slices((x / 16, y)).repeat().batch(arguments.batch_size)
-    model.fit(batches, steps_per_epoch=arguments.n_density_steps, verbose=0)
-    return model.gate_logs()["density"]
+    batches = tf.data.Dataset.from_tensor_slices((x / 16, y)).shuffle(len(x), seed=seed)
+    return trained(model, batches.batch(arguments.batch_size).repeat(), n_steps)
+
+
+def trained(model, batches, n_steps):
+    """The model, and its mean loss over the last 100 of the steps, of training data."""
+    model.fit(batches, steps_per_epoch=n_steps - 100, verbose=0)
+    loss = model.fit(batches.skip(n_steps - 100), steps_per_epoch=100, verbose=0).history["loss"]
+    return model, loss[0]
 
 
 def densities(arguments):
@@ -194,9 +202,27 @@ def densities(arguments):
             for target in arguments.targets:
                 for seed in range(arguments.n_seeds):
                     control = getattr(sv.sparsity, name).over(target, arguments.n_density_steps)
-                    found = run(control, seed, arguments)
+                    model, _ = run(control, seed, arguments.n_density_steps, arguments)
+                    found = model.gate_logs()["density"]
                     row = {"data": data, "control": name, "target": target, "seed": seed}
                     rows.append({**row, "density": found, "error": abs(found - target)})
+            keras.backend.clear_session()
+    return rows
+
+
+def bounds(arguments):
+    """A row for each data set, bound and seed; bounds are shares of a dense run's loss and more."""
+    rows = []
+    n_steps = arguments.n_bound_steps
+    for data, run in (("dsprites", dsprites_run), ("digits", digits_run)):
+        for seed in range(arguments.n_seeds):
+            _, dense = run(None, seed, n_steps, arguments)
+            for more in arguments.losses_more:
+                bound = dense + (more * dense if data == "dsprites" else more)
+                control = sv.sparsity.Distortion.over(bound, n_steps)
+                model, loss = run(control, seed, n_steps, arguments)
+                row = {"data": data, "seed": seed, "dense": dense, "bound": bound, "loss": loss}
+                rows.append({**row, "density": model.gate_logs()["density"]})
             keras.backend.clear_session()
     return rows
 
@@ -218,14 +244,15 @@ def main():
     if "jax steps" in arguments.parts:
         times |= on_jax(arguments)
     rows = densities(arguments) if "densities" in arguments.parts else []
+    bounded = bounds(arguments) if "bounds" in arguments.parts else []
     beside = {model: ratios(found, arguments) for model, found in times.items()}
     if keras.backend.backend() == "tensorflow":
-        report(times, beside, rows)
+        report(times, beside, rows, bounded)
     packages = ("keras", "tensorflow", "jax", "numpy")
-    result.write(arguments, packages, times=times, ratios=beside, densities=rows)
+    result.write(arguments, packages, times=times, ratios=beside, densities=rows, bounds=bounded)
 
 
-def report(times, beside, rows):
+def report(times, beside, rows, bounded):
     """Prints the tables."""
     for model, found in times.items():
         print(f"{model + ': min, median, max':48} CPU ms/step              wall ms/step")
@@ -239,6 +266,9 @@ def report(times, beside, rows):
             n, most = len(errors), max(errors)
             print(f"|density - target|, {data}, {control}: {n} runs, at most {most:.5f}", end="")
             print(f", median {statistics.median(errors):.5f}")
+    for row in bounded:
+        print("{data:9} seed {seed}: dense {dense:.4f}, bound {bound:.4f}, ".format(**row), end="")
+        print("loss {loss:.4f} at density {density:.4f}".format(**row))
 
 
 if __name__ == "__main__":

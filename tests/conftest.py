@@ -1,4 +1,5 @@
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -8,6 +9,19 @@ import pytest
 # The same examples in every run: what fails here fails again there.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def process_as_before():
+    """A run sets the policy of the process, and determinism, under which Keras refuses jit."""
+    yield
+    if "sparsevae.study.one.journey" not in sys.modules:
+        return
+    import keras
+    from tensorflow.python.framework import config
+
+    keras.config.set_dtype_policy("float32")
+    config.disable_op_determinism()
 
 
 @pytest.fixture

@@ -4,22 +4,12 @@ import runpy
 import sys
 from pathlib import Path
 
-import keras
 import pytest
 from small_catalog import SMALL, expect_small_files
-from tensorflow.python.framework import config
 
 from sparsevae import records
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-@pytest.fixture(autouse=True)
-def process_as_before():
-    """A run sets the policy of the process, and determinism."""
-    yield
-    keras.config.set_dtype_policy("float32")
-    config.disable_op_determinism()
 
 
 @pytest.mark.slow

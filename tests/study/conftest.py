@@ -2,10 +2,8 @@ import runpy
 import sys
 from pathlib import Path
 
-import keras
 import pytest
 import tiny
-from tensorflow.python.framework import config
 
 from sparsevae.study import RunSettings
 
@@ -26,14 +24,6 @@ SETTINGS = {
 @pytest.fixture(autouse=True, scope="session")
 def tiny_data():
     tiny.register()
-
-
-@pytest.fixture(autouse=True)
-def process_as_before():
-    """`run` sets the policy of the process, and determinism, under which Keras refuses jit."""
-    yield
-    keras.config.set_dtype_policy("float32")
-    config.disable_op_determinism()
 
 
 @pytest.fixture(scope="session")
