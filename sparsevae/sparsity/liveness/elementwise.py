@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels, varying_axes
 from sparsevae.sparsity.liveness.pattern import Pattern, along, anywhere, over
 from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
 
@@ -35,16 +35,19 @@ class Elementwise(Rule):
     ) -> list[LabelPattern]:
         if not _aligned(call) or getattr(call.layer, "weights", ()):
             return super().labels(call, inputs, labels)
-        whole = [not _stretched(shape, call) for shape in call.input_shapes]
-        for given, is_whole in zip(inputs, whole, strict=True):
-            if not is_whole:
-                labels.pin(given)
-        first, *others = [x for x, is_whole in zip(inputs, whole, strict=True) if is_whole] or [
-            labels.pinned(call.output_shapes[0])
-        ]
-        for other in others:
+        (output,) = call.output_shapes
+        pairs = list(zip(inputs, call.input_shapes, strict=True))
+        made = [given for given, shape in pairs if not _stretched(shape, call)]
+        first = made[0] if made else labels.pinned(output)
+        for other in made[1:]:
             labels.tie(first, other)
-        return [np.broadcast_arrays(first, *others)[0]]
+        for given, shape in pairs:
+            if stretched := _stretched(shape, call):
+                # an axis of positions, which all stay, need not be tied to that of the others
+                own = set(range(len(output))) - set(stretched)
+                tied = own & (varying_axes(first) | varying_axes(given))
+                labels.tie(first, given) if tied else labels.pin(given)
+        return [np.broadcast_arrays(first, *made)[0]]
 
 
 class Scaled(Elementwise):

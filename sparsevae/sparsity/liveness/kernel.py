@@ -123,20 +123,22 @@ class Kernel(Rule):
         del layer, channels  # for kernels where they depend on these
         return labels.fresh((n_outputs,))
 
-    def ends(self, call: Call, values: np.ndarray) -> np.ndarray:
-        """Which constant input channels add the same to an output channel at all its positions.
+    def ends(self, call: Call, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of constant input channels, whether they add the same at all positions of the output.
 
         Args:
             call: The use of the layer.
             values: Its input for one observation.
 
         Returns:
-            Booleans, one for each input channel.
+            A value of each channel, float64, and booleans: whether that one number is all.
         """
-        values = np.moveaxis(values, self.axis(call, INPUT), -1)
+        values = np.moveaxis(values, self.axis(call, INPUT), -1).astype("float64")
         values = values.reshape(-1, values.shape[-1])
-        even = values[:1] if self.is_even(call.layer) else 0
-        return (values == even).all(axis=0)
+        if not self.is_even(call.layer):
+            return values[0], (values == 0).all(axis=0)
+        rounding = 16 * np.finfo(call.layer.compute_dtype).eps
+        return values[0], np.ptp(values, axis=0) <= rounding * np.abs(values).max(axis=0)
 
     def is_even(self, layer: Any) -> bool:
         """Whether an input that is the same at all positions gives such an output."""

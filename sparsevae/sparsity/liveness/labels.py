@@ -62,3 +62,8 @@ class Labels:
         for labels in self._pinned:
             kept[bundle[labels]] = True
         return kept
+
+
+def varying_axes(labels: LabelPattern) -> set[int]:
+    """Axes along which entries have different labels."""
+    return {k for k in range(labels.ndim) if (labels != labels.take([0], axis=k)).any()}
