@@ -57,7 +57,8 @@ class _Builder:
     def _kept(self, node):
         kept = self.plan.kept
         inputs, outputs = (tuple(kept[n] for n in side) for side in (node.inputs, node.outputs))
-        return Kept(inputs, outputs, self.plan.constants.get(id(node.call.layer)))
+        key = id(node.call.layer)
+        return Kept(inputs, outputs, self.plan.constants.get(key), self.plan.shares.get(key))
 
     def _name(self, name):
         """The name, or another where models nested in the model have it too."""

@@ -75,6 +75,10 @@ class ChannelEinsum(Kernel):
         more = {} if kept.constants is None else {"bias_axes": new}
         return {"output_shape": sizes, **more}
 
+    def input_axis(self, layer: Any) -> int | None:
+        source, axes, _ = letters(layer)
+        return 0 if axes[0] in source else 1
+
     def cut(
         self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
     ) -> list[np.ndarray]:

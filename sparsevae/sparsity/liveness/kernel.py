@@ -123,22 +123,15 @@ class Kernel(Rule):
         del layer, channels  # for kernels where they depend on these
         return labels.fresh((n_outputs,))
 
-    def ends(self, call: Call, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of constant input channels, whether they add the same at all positions of the output.
+    def ends(self, call: Call, even: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Which constant input channels add the same at all positions of the output.
 
         Args:
             call: The use of the layer.
-            values: Its input for one observation.
-
-        Returns:
-            A value of each channel, float64, and booleans: whether that one number is all.
+            even: Whether a channel is the same at all positions.
+            values: Of each channel, at one position.
         """
-        values = np.moveaxis(values, self.axis(call, INPUT), -1).astype("float64")
-        values = values.reshape(-1, values.shape[-1])
-        if not self.is_even(call.layer):
-            return values[0], (values == 0).all(axis=0)
-        rounding = 16 * np.finfo(call.layer.compute_dtype).eps
-        return values[0], np.ptp(values, axis=0) <= rounding * np.abs(values).max(axis=0)
+        return even & (self.is_even(call.layer) | (values == 0))
 
     def is_even(self, layer: Any) -> bool:
         """Whether an input that is the same at all positions gives such an output."""
@@ -156,8 +149,16 @@ class Kernel(Rule):
         if kept.constants is not None:
             before = 0 if bias is None else bias.astype("float64")
             bias = before + kept.constants
+        if kept.shares is not None:
+            axis = self.input_axis(call.layer)
+            old = [np.moveaxis(np.moveaxis(old[0], axis, -1) @ kept.shares, -1, axis)]
         new = self.cut(call.layer, old, inputs, outputs)
         return new if bias is None else [*new, bias[outputs]]
+
+    def input_axis(self, layer: Any) -> int | None:
+        """Axis of the kernel as it is stored; None where an input has no part of its own."""
+        del layer
+        return -2
 
     @abc.abstractmethod
     def cut(

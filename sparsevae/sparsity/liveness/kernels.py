@@ -63,6 +63,9 @@ class Convolution(Kernel):
     def is_even(self, layer: Any) -> bool:
         return layer.padding == "valid" or math.prod(layer.kernel_size) == 1
 
+    def input_axis(self, layer: Any) -> int | None:
+        return -2 if layer.groups == 1 else None
+
     def cut(
         self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
     ) -> list[np.ndarray]:
@@ -87,6 +90,9 @@ class Transposed(Kernel):
 
     def is_even(self, layer: Any) -> bool:
         return math.prod(layer.kernel_size) == math.prod(layer.strides) == 1
+
+    def input_axis(self, layer: Any) -> int | None:
+        return -1
 
     def cut(
         self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
@@ -156,6 +162,9 @@ class Separable(Kernel):
 
     def is_even(self, layer: Any) -> bool:
         return layer.padding == "valid" or math.prod(layer.kernel_size) == 1
+
+    def input_axis(self, layer: Any) -> int | None:
+        return None
 
     def cut(
         self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray

@@ -33,6 +33,8 @@ class Kept:
     outputs: tuple[Pattern, ...]
     constants: np.ndarray | None = None
     """What removed inputs add to each output channel, if that is not 0."""
+    shares: np.ndarray | None = None
+    """`(in_channels, in_channels)`: how much of an input's weights another one takes over."""
 
 
 class Rule(abc.ABC):
