@@ -23,7 +23,12 @@ _ROOMS = (
     "study",
     "training",
 )
-_NAMES = {"SparseVAE": "models", "sparsify": "sparsity"}
+_NAMES = {
+    "SparseVAE": "models",
+    "compact": "sparsity",
+    "harden": "sparsity",
+    "sparsify": "sparsity",
+}
 
 __all__ = [*_ROOMS, *_NAMES]
 

@@ -60,7 +60,7 @@ def save(
         )
     check_formats(formats)
     folder = Path(folder)
-    stock = _stock_twin(vae)
+    stock = sparsity.harden(vae, dtype="float32")
     _check_finite(stock)
     with records.atomic_folder(folder, overwrite=overwrite) as temporary:
         tf.saved_model.save(
@@ -85,18 +85,6 @@ def _check_finite(vae):
             "`vae` must have finite weights: this one has diverged, go back to a checkpoint. "
             f"Received: NaN or infinite values in {bad[0]} and {len(bad) - 1} others"
         )
-
-
-def _stock_twin(vae):
-    """The model in stock float32 layers, whatever policy it was trained under."""
-    return SparseVAE(
-        sparsity.fold(vae.encoder, dtype="float32"),
-        sparsity.fold(vae.decoder, dtype="float32"),
-        objective=vae.objective,
-        likelihood=vae.likelihood,
-        active_threshold=vae.active_threshold,
-        seed=vae.seed,
-    )
 
 
 class _Servable(tf.Module):

@@ -275,7 +275,7 @@ class GatedLayer:
     def quantize(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
             f"{type(self).__name__} cannot be quantized: quantization would skip the mask. Make "
-            "stock layers of the model first: sparsevae.sparsity.fold(model)."
+            "stock layers of the model first: sparsevae.sparsity.harden(model)."
         )
 
     def get_config(self) -> dict:

@@ -221,6 +221,18 @@ class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
 
     # Saving
 
+    def with_networks(self, encoder: keras.Model, decoder: keras.Model) -> "SparseVAE":
+        """The same model of other networks, without a control and not compiled."""
+        return type(self)(
+            encoder,
+            decoder,
+            objective=self.objective,
+            likelihood=self.likelihood,
+            active_threshold=self.active_threshold,
+            n_data=self.n_data,
+            seed=self.seed,
+        )
+
     def get_config(self) -> dict:
         serialize = keras.saving.serialize_keras_object
         return {

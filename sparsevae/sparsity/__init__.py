@@ -1,18 +1,21 @@
 """Whole-model sparsity for any Keras model: gates, controls, densities, reports, folding.
 
 In: functional and Sequential Keras models. Out: the same with gates, controls that close them in
-plain `fit`, masks chosen before, lottery tickets, densities, tables, models of stock layers. May
-import keras, pandas, `layers`, `gates`, `training`, `records`; any Keras backend.
+plain `fit`, masks chosen before, lottery tickets, densities, tables, and models of stock layers,
+whole or without dead channels. May import keras, pandas, `layers`, `gates`, `training`, `records`;
+any Keras backend.
 """
 
 from sparsevae.sparsity import at_start, tickets
+from sparsevae.sparsity.compacting import compact
+from sparsevae.sparsity.comparison import Comparison, compare
 from sparsevae.sparsity.control import Control
 from sparsevae.sparsity.controlled import Controlled
 from sparsevae.sparsity.density_report import Report, report
 from sparsevae.sparsity.distortion import Distortion
 from sparsevae.sparsity.failure_watch import FailureWatch, Finding, failures
 from sparsevae.sparsity.fixed_mask import FixedMask
-from sparsevae.sparsity.folding import fold
+from sparsevae.sparsity.hardening import harden
 from sparsevae.sparsity.links import (
     by_name,
     gated_layers,
@@ -34,6 +37,7 @@ from sparsevae.sparsity.top_k import TopK
 
 __all__ = [
     "SET",
+    "Comparison",
     "Control",
     "Controlled",
     "Distortion",
@@ -49,11 +53,13 @@ __all__ = [
     "TopK",
     "at_start",
     "by_name",
+    "compact",
+    "compare",
     "cut_below",
     "failures",
-    "fold",
     "gate_masks",
     "gated_layers",
+    "harden",
     "layer_densities",
     "masks",
     "register_liveness",

@@ -18,6 +18,7 @@ class _Entry:
     """A layer over all its uses; links are booleans `(in_channels, out_channels)` or None."""
 
     layer: keras.layers.Layer
+    n_links: int | None
     open: np.ndarray | None
     effective: np.ndarray | None
     multiplications: int | None
@@ -32,18 +33,17 @@ class _Entry:
 
     def row(self) -> dict[str, Any]:
         gated = isinstance(self.layer, GatedLayer)
-        n_open = n_links = n_effective = density = effective_density = None
+        n_open = n_effective = density = effective_density = None
         flops = open_flops = self.multiplications
         if self.open is not None:
             n_open, n_effective = int(self.open.sum()), int(self.effective.sum())
-            n_links = self.open.size if gated else n_open
-            density, effective_density = n_open / n_links, n_effective / n_links
-            open_flops = None if flops is None else flops * n_open // n_links
+            density, effective_density = n_open / self.n_links, n_effective / self.n_links
+            open_flops = None if flops is None else flops * n_open // self.n_links
         return {
             "layer": self.layer.name,
             "kind": type(self.layer).__name__,
             "gated": gated,
-            "links": n_links,
+            "links": self.n_links,
             "open": n_open,
             "effective": n_effective,
             "density": density,
@@ -83,16 +83,18 @@ def _uses(live: Live) -> Iterator[_Entry]:
         varying = [live.varying[number] for number in node.inputs]
         needed = [live.needed[number] for number in node.outputs]
         if isinstance(rule, Kernel):
-            note = "" if isinstance(call.layer, GatedLayer) else "stock layer: all links open"
+            gated = isinstance(call.layer, GatedLayer)
+            links, n_links = rule.links(call), rule.n_links(call)
             effective = rule.effective_links(call, varying[0], needed[0])
-            count = rule.multiplications(call)
-            yield _Entry(call.layer, rule.links(call), effective, count, note)
+            closed = "all links open" if links.sum() == n_links else "links of weight 0 are closed"
+            note = "" if gated else f"stock layer: {closed}"
+            yield _Entry(call.layer, n_links, links, effective, rule.multiplications(call), note)
             continue
         reached = any(p.any() for p in varying) and any(p.any() for p in needed)
         yield from _inside(call.layer, reached)
         if not isinstance(call.layer, GatedLayer):
             known = "no rule" if rule is UNKNOWN else "no links between channels"
-            yield _Entry(call.layer, None, None, rule.multiplications(call), known)
+            yield _Entry(call.layer, None, None, None, rule.multiplications(call), known)
 
 
 def _inside(layer, reached):
@@ -100,4 +102,4 @@ def _inside(layer, reached):
     for gated in gated_layers(layer):
         links = open_links(gated)
         note = "no rule" if gated is layer else f"inside {layer.name}, which has no rule"
-        yield _Entry(gated, links, links & reached, None, note)
+        yield _Entry(gated, links.size, links, links & reached, None, note)

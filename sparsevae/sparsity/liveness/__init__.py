@@ -13,9 +13,9 @@ from sparsevae.sparsity.liveness import (
     positions,
     reshaping,
 )
-from sparsevae.sparsity.liveness.elementwise import Elementwise
+from sparsevae.sparsity.liveness.elementwise import Elementwise, Scaled
 from sparsevae.sparsity.liveness.graph import graph_of, has_graph
-from sparsevae.sparsity.liveness.kernels import Kernel
+from sparsevae.sparsity.liveness.kernel import Kernel
 from sparsevae.sparsity.liveness.live import Live, follow
 from sparsevae.sparsity.liveness.rule import UNKNOWN, Call, Rule, register
 
@@ -26,6 +26,7 @@ __all__ = [
     "Kernel",
     "Live",
     "Rule",
+    "Scaled",
     "concatenation",
     "coupling",
     "einsum",

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern
 from sparsevae.sparsity.liveness.rule import Call, Rule, register, rule_of
 
@@ -33,6 +34,12 @@ def before_activation(call: Call, outputs: Sequence[Pattern]) -> Pattern:
     return rule_of(step.layer).needed(step, outputs)[0]
 
 
+def activated_labels(call: Call, before: LabelPattern, labels: Labels) -> list[LabelPattern]:
+    """Labels after the activation of a call's layer."""
+    step = dataclasses.replace(call, layer=activation_of(call.layer))
+    return rule_of(step.layer).labels(step, [before], labels)
+
+
 class Activated(Rule):
     """A layer that is its activation."""
 
@@ -41,6 +48,11 @@ class Activated(Rule):
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return [before_activation(call, outputs)]
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        return activated_labels(call, inputs[0], labels)
 
 
 register(layers.Activation, Activated())

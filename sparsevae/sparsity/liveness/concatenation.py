@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from keras import layers
 
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, anywhere
 from sparsevae.sparsity.liveness.rule import Call, Rule, register
 
@@ -15,16 +16,16 @@ class Concatenated(Rule):
     several_inputs = True
 
     def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
-        axis = _axis(call)
-        if axis is None:
+        if _axis(call) is None:
             return anywhere(inputs, call.output_shapes)
-        others = np.broadcast_shapes(*(_at_full_length(p, axis, 1).shape for p in inputs))
-        parts = []
-        for pattern, shape in zip(inputs, call.input_shapes, strict=True):
-            part = list(others)
-            part[axis] = shape[axis]
-            parts.append(np.broadcast_to(pattern, part))
-        return [np.concatenate(parts, axis)]
+        return [_in_a_row(call, inputs)]
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        if _axis(call) is None:
+            return super().labels(call, inputs, labels)
+        return [_in_a_row(call, inputs)]
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         axis = _axis(call)
@@ -33,6 +34,19 @@ class Concatenated(Rule):
         lengths = [shape[axis] for shape in call.input_shapes]
         output = _at_full_length(outputs[0], axis, sum(lengths))
         return np.split(output, np.cumsum(lengths)[:-1], axis)
+
+
+def _in_a_row(call, inputs):
+    """Patterns, of booleans or labels, one after the other."""
+    axis = _axis(call)
+    shapes = [(*p.shape[:axis], 1, *p.shape[axis + 1 :]) for p in inputs]
+    others = np.broadcast_shapes(*shapes)
+    parts = []
+    for pattern, shape in zip(inputs, call.input_shapes, strict=True):
+        part = list(others)
+        part[axis] = shape[axis]
+        parts.append(np.broadcast_to(pattern, part))
+    return np.concatenate(parts, axis)
 
 
 def _at_full_length(pattern, axis, length):

@@ -1,13 +1,15 @@
 """Layers in which entries share one number: softmax, layer and group normalization."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from sparsevae.sparsity.liveness.pattern import Pattern, anywhere, over
-from sparsevae.sparsity.liveness.rule import Call, Rule, register
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
+from sparsevae.sparsity.liveness.pattern import Pattern, along, anywhere, over
+from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
 
 
 class Coupled(Rule):
@@ -19,11 +21,20 @@ class Coupled(Rule):
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return [self._coupled(call, outputs[0])]
 
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        axes = _axes(call, inputs[0])
+        if -1 in axes:
+            return super().labels(call, inputs, labels)
+        labels.tie_along(inputs[0], axes)
+        return [inputs[0]]
+
     def _coupled(self, call, pattern):
-        axes = [axis % (pattern.ndim + 1) for axis in np.atleast_1d(_axis(call.layer))]
-        if 0 in axes:  # across observations
+        axes = _axes(call, pattern)
+        if -1 in axes:
             return anywhere([pattern], call.input_shapes)[0]
-        return over(pattern, [axis - 1 for axis in axes])
+        return over(pattern, axes)
 
 
 class Grouped(Rule):
@@ -35,9 +46,28 @@ class Grouped(Rule):
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return [self._grouped(call, outputs[0])]
 
+    sized = True
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        axis, n_channels = _channels(call)
+        first = labels.tie_along(inputs[0], set(range(inputs[0].ndim)) - {axis})
+        groups = np.broadcast_to(first.ravel(), n_channels).reshape(call.layer.groups, -1)
+        labels.tie_along(groups, [1])
+        return [inputs[0]]
+
+    def settings(self, call: Call, kept: Kept) -> dict[str, Any]:
+        axis, n_channels = _channels(call)
+        n_kept = along(kept.inputs[0], axis, n_channels).sum()
+        return {"groups": int(n_kept) * call.layer.groups // n_channels}
+
+    def weights(self, call: Call, kept: Kept) -> list[np.ndarray]:
+        stay = along(kept.inputs[0], *_channels(call))
+        return [weight[stay] for weight in call.layer.get_weights()]
+
     def _grouped(self, call, pattern):
-        axis = call.layer.axis % (pattern.ndim + 1) - 1
-        n_channels = call.input_shapes[0][axis]
+        axis, n_channels = _channels(call)
         others = [other for other in range(pattern.ndim) if other != axis]
         channels = np.broadcast_to(over(pattern, others).ravel(), n_channels)
         groups = channels.reshape(call.layer.groups, -1).any(axis=1)
@@ -45,8 +75,17 @@ class Grouped(Rule):
         return live.reshape([-1 if other == axis else 1 for other in range(pattern.ndim)])
 
 
-def _axis(layer):
-    return getattr(layer, "axis", -1)  # that of functions is the last
+def _channels(call):
+    """Axis and number of the channels of a group normalization."""
+    (shape,) = call.input_shapes
+    axis = call.layer.axis % (len(shape) + 1) - 1
+    return axis, shape[axis]
+
+
+def _axes(call, pattern):
+    """Axes of the pattern; -1: across observations. That of functions is the last."""
+    axes = np.atleast_1d(getattr(call.layer, "axis", -1))
+    return [axis % (pattern.ndim + 1) - 1 for axis in axes]
 
 
 for _kind in (

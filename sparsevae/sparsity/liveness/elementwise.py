@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from sparsevae.sparsity.liveness.pattern import Pattern, anywhere, over
-from sparsevae.sparsity.liveness.rule import Call, Rule, register
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels, varying_axes
+from sparsevae.sparsity.liveness.pattern import Pattern, along, anywhere, over
+from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
 
 
 class Elementwise(Rule):
@@ -29,6 +30,71 @@ class Elementwise(Rule):
         (output,) = outputs
         return [over(output, _stretched(shape, call)) for shape in call.input_shapes]
 
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        if not _aligned(call) or getattr(call.layer, "weights", ()):
+            return super().labels(call, inputs, labels)
+        (output,) = call.output_shapes
+        pairs = list(zip(inputs, call.input_shapes, strict=True))
+        made = [given for given, shape in pairs if not _stretched(shape, call)]
+        first = made[0] if made else labels.pinned(output)
+        for other in made[1:]:
+            labels.tie(first, other)
+        for given, shape in pairs:
+            if stretched := _stretched(shape, call):
+                # an axis of positions, which all stay, need not be tied to that of the others
+                own = set(range(len(output))) - set(stretched)
+                tied = own & (varying_axes(first) | varying_axes(given))
+                labels.tie(first, given) if tied else labels.pin(given)
+        return [np.broadcast_arrays(first, *made)[0]]
+
+
+class Scaled(Elementwise):
+    """Entry by entry, with weights that have some of the input's axes."""
+
+    sized = True
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        axes = self.axes(call)
+        labels.tie_along(inputs[0], set(range(inputs[0].ndim)) - set(axes))
+        return [inputs[0]]
+
+    def axes(self, call: Call) -> list[int]:
+        """Axes of the input that the weights have, in their order."""
+        return [call.layer.axis % (1 + len(call.input_shapes[0])) - 1]
+
+    def weights(self, call: Call, kept: Kept) -> list[np.ndarray]:
+        axes = self.axes(call)
+        (shape,) = call.input_shapes
+        stay = np.ix_(*(along(kept.inputs[0], axis, shape[axis]) for axis in axes))
+        return [weight[stay] for weight in call.layer.get_weights()]
+
+
+class Rescaled(Elementwise):
+    """By numbers for all entries, or by arrays that belong to all of them."""
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        arrays = np.ndim(call.layer.scale) or np.ndim(call.layer.offset)
+        return (Rule if arrays else Elementwise).labels(self, call, inputs, labels)
+
+
+class Sloped(Scaled):
+    """A slope for each entry, or one along some axes."""
+
+    def axes(self, call: Call) -> list[int]:
+        return [k for k, size in enumerate(call.layer.alpha.shape) if size > 1]
+
+    def weights(self, call: Call, kept: Kept) -> list[np.ndarray]:
+        (alpha,), (shape,) = call.layer.get_weights(), call.input_shapes
+        for k in self.axes(call):
+            alpha = alpha.compress(along(kept.inputs[0], k, shape[k]), axis=k)
+        return [alpha]
+
 
 def _aligned(call):
     """Whether axes of inputs and output are the same ones; Keras aligns some ranks by the left."""
@@ -48,13 +114,12 @@ def _operation(function, n_inputs):
 
 
 _LAYERS = (
-    *(layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU),
+    *(layers.ReLU, layers.LeakyReLU, layers.ELU),
     *(layers.Add, layers.Subtract, layers.Multiply),
     *(layers.Average, layers.Maximum, layers.Minimum),
-    *(layers.Identity, layers.ActivityRegularization, layers.Rescaling, layers.Normalization),
+    *(layers.Identity, layers.ActivityRegularization, layers.Normalization),
     *(layers.Dropout, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise),
     *(layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
-    layers.BatchNormalization,
 )
 _FUNCTIONS = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish"),
@@ -79,3 +144,6 @@ for _kind in (
     *(_operation(function, 2) for function in _BINARY),
 ):
     register(_kind, Elementwise())
+register(layers.BatchNormalization, Scaled())
+register(layers.PReLU, Sloped())
+register(layers.Rescaling, Rescaled())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,9 +13,13 @@ from sparsevae.sparsity.liveness.rule import UNKNOWN, Call, Rule, rule_of
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A call and its rule; `inputs` and `outputs` number the tensors it takes and makes."""
+    """A call, where Keras keeps it, and its rule.
+
+    `inputs` and `outputs` number the tensors that it takes and makes.
+    """
 
     call: Call
+    source: Any
     rule: Rule
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -106,7 +111,15 @@ def _node(node, inputs, outputs):
         for tensors in (node.input_tensors, node.outputs)
     ]
     fits = len(outputs) == 1 and (rule.several_inputs or len(inputs) == 1)
-    return Node(Call(node.operation, *shapes), rule if fits else UNKNOWN, inputs, outputs)
+    return Node(Call(node.operation, *shapes), node, rule if fits else UNKNOWN, inputs, outputs)
+
+
+def called(node: Node, operation: Any, tensors: Mapping[int, Any]) -> list[Any]:
+    """What `operation` makes in the place of a node's, of tensors by their numbers."""
+    pairs = zip(node.source.input_tensors, node.inputs, strict=True)
+    given = {id(old): tensors[number] for old, number in pairs}
+    args, kwargs = node.source.arguments.fill_in(given)
+    return keras.tree.flatten(operation(*args, **kwargs))
 
 
 def _check_masks(node):

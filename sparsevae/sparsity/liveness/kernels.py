@@ -1,104 +1,24 @@
 """Layers with a kernel between channels: dense, convolutions and their kin."""
 
-import abc
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
-from sparsevae.layers import GatedLayer
-from sparsevae.sparsity.links import open_links
-from sparsevae.sparsity.liveness.activations import activated, before_activation, linear
-from sparsevae.sparsity.liveness.pattern import Pattern, Shape, channel_axis, over
-from sparsevae.sparsity.liveness.rule import Call, Rule, register
-
-
-INPUT, OUTPUT = 0, 1
-
-
-class Kernel(Rule):
-    """Output channel o depends on the input channels i with an open link (i, o)."""
-
-    @abc.abstractmethod
-    def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
-        """Links of the layer without a gate, booleans `(in_channels, out_channels)`."""
-
-    @abc.abstractmethod
-    def multiplications(self, call: Call) -> int | None: ...
-
-    def links(self, call: Call) -> np.ndarray:
-        """Open links, booleans `(in_channels, out_channels)`."""
-        if isinstance(call.layer, GatedLayer):
-            return open_links(call.layer)
-        axis = channel_axis(call.layer)
-        sizes = call.input_shapes[0][axis], call.output_shapes[0][axis]
-        return self.stock_links(call.layer, *sizes)
-
-    def paths(self, call: Call) -> np.ndarray:
-        """Which of the layer's inputs reach which outputs, booleans like its channels."""
-        return self.links(call)
-
-    def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
-        links = self.paths(call)
-        channels = self._channels(call, inputs[0], INPUT, links.shape[0])
-        return activated(linear(call), self._back(call, _reached(channels, links), OUTPUT))
-
-    def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
-        links = self.paths(call)
-        before = before_activation(linear(call), outputs)
-        channels = self._channels(call, before, OUTPUT, links.shape[1])
-        return [self._back(call, _reached(channels, links.T), INPUT)]
-
-    def effective_links(self, call: Call, varying: Pattern, needed: Pattern) -> np.ndarray:
-        """Open links from a channel that varies to one that is needed, at one position at least.
-
-        Args:
-            call: The use of the layer.
-            varying: Pattern of its input.
-            needed: Pattern of its output.
-
-        Returns:
-            Booleans `(in_channels, out_channels)`.
-        """
-        links, (n_inputs, n_outputs) = self.links(call), self.paths(call).shape
-        before = before_activation(linear(call), [needed])
-        inputs = self._channels(call, varying, INPUT, n_inputs)
-        outputs = self._channels(call, before, OUTPUT, n_outputs)
-        positions = np.broadcast_shapes(inputs.shape[:-1], outputs.shape[:-1])
-        inputs, outputs = (
-            np.broadcast_to(live, (*positions, live.shape[-1])).reshape(-1, live.shape[-1])
-            for live in (inputs, outputs)
-        )
-        return np.repeat(_reached(inputs.T, outputs), len(links) // n_inputs, axis=0) & links
-
-    def _channels(self, call, pattern, side, n_channels):
-        """Channels as the last axis, at their full number; positions as the kernel sees them."""
-        del side  # for kernels whose outputs have other axes than their inputs
-        axis = channel_axis(call.layer)
-        pattern = np.moveaxis(self._positions(pattern, axis), axis, -1)
-        return np.broadcast_to(pattern, (*pattern.shape[:-1], n_channels))
-
-    def _back(self, call, channels, side):
-        del side
-        return np.moveaxis(channels, -1, channel_axis(call.layer))
-
-    def _positions(self, pattern, axis):
-        """A kernel that is a window mixes positions."""
-        return over(pattern, set(range(pattern.ndim)) - {axis % pattern.ndim})
-
-
-def _reached(live, links):
-    return live.astype("float32") @ links.astype("float32") > 0
-
-
-def product(sizes: Shape, times: int = 1) -> int | None:
-    """Product of sizes; None where one is free."""
-    return None if None in sizes else math.prod(sizes) * times
+from sparsevae.sparsity.liveness.kernel import Kernel, product
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
+from sparsevae.sparsity.liveness.pattern import channel_axis
+from sparsevae.sparsity.liveness.rule import Call, Kept, register
 
 
 class Dense(Kernel):
     """Works at each position by itself."""
+
+    width = "units"
+
+    def kernels(self, layer: Any) -> np.ndarray:
+        return ops.convert_to_numpy(layer.kernel)[np.newaxis]
 
     def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
         return np.ones((n_inputs, n_outputs), bool)
@@ -109,9 +29,19 @@ class Dense(Kernel):
     def _positions(self, pattern, axis):
         return pattern
 
+    def cut(
+        self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
+    ) -> list[np.ndarray]:
+        return [kernels[0][inputs][:, outputs]]
+
 
 class Convolution(Kernel):
     """Groups of input channels are linked to groups of filters, at each output position."""
+
+    width = "filters"
+
+    def kernels(self, layer: Any) -> np.ndarray:
+        return _blocks(_windows(layer.kernel), layer.groups)
 
     def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
         group = np.ones((n_inputs // layer.groups, n_outputs // layer.groups))
@@ -121,9 +51,35 @@ class Convolution(Kernel):
         n_inputs = call.input_shapes[0][channel_axis(call.layer)] // call.layer.groups
         return product(call.output_shapes[0], n_inputs * math.prod(call.layer.kernel_size))
 
+    def made_of(
+        self, layer: Any, channels: LabelPattern, n_outputs: int, labels: Labels
+    ) -> LabelPattern:
+        """Groups stay of one size: the same channels of each stay."""
+        made = labels.fresh((n_outputs,))
+        for each in (channels, made):
+            labels.tie_along(each.reshape(layer.groups, -1), [0])
+        return made
+
+    def is_even(self, layer: Any) -> bool:
+        return layer.padding == "valid" or math.prod(layer.kernel_size) == 1
+
+    def input_axis(self, layer: Any) -> int | None:
+        return -2 if layer.groups == 1 else None
+
+    def cut(
+        self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
+    ) -> list[np.ndarray]:
+        in_group = inputs[: len(inputs) // layer.groups]
+        return [kernels[0][..., in_group, :][..., outputs]]
+
 
 class Transposed(Kernel):
     """The kernel is spread at each input position."""
+
+    width = "filters"
+
+    def kernels(self, layer: Any) -> np.ndarray:
+        return _windows(layer.kernel).swapaxes(1, 2)
 
     def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
         return np.ones((n_inputs, n_outputs), bool)
@@ -132,9 +88,26 @@ class Transposed(Kernel):
         window = math.prod(call.layer.kernel_size)
         return product(call.input_shapes[0], call.layer.filters * window)
 
+    def is_even(self, layer: Any) -> bool:
+        return math.prod(layer.kernel_size) == math.prod(layer.strides) == 1
+
+    def input_axis(self, layer: Any) -> int | None:
+        return -1
+
+    def cut(
+        self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
+    ) -> list[np.ndarray]:
+        return [kernels[0][..., outputs, :][..., inputs]]
+
 
 class Depthwise(Kernel):
     """Each input channel has output channels of its own."""
+
+    makes_channels = False
+
+    def kernels(self, layer: Any) -> np.ndarray:
+        kernel = _windows(layer.kernel)
+        return _blocks(kernel.reshape(len(kernel), 1, -1), kernel.shape[1])
 
     def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
         return np.repeat(np.eye(n_inputs, dtype=bool), layer.depth_multiplier, axis=1)
@@ -142,15 +115,39 @@ class Depthwise(Kernel):
     def multiplications(self, call: Call) -> int | None:
         return product(call.output_shapes[0], math.prod(call.layer.kernel_size))
 
+    def made_of(
+        self, layer: Any, channels: LabelPattern, n_outputs: int, labels: Labels
+    ) -> LabelPattern:
+        """Those of an input channel stay or go with it."""
+        return np.repeat(channels, layer.depth_multiplier)
+
+    def settings(self, call: Call, kept: Kept) -> dict[str, Any]:
+        return {}
+
+    def cut(
+        self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
+    ) -> list[np.ndarray]:
+        return [kernels[0][..., inputs, :]]
+
 
 class Separable(Kernel):
     """A depthwise convolution, then a dense one over its channels, which the gates are of."""
 
+    width = "filters"
+
     def paths(self, call: Call) -> np.ndarray:
         """An input channel reaches what any of its channels in the middle has a link to."""
-        n_inputs = call.input_shapes[0][channel_axis(call.layer)]
         links = self.links(call)
+        n_inputs = call.input_shapes[0][channel_axis(call.layer)]
         return links.reshape(n_inputs, -1, links.shape[1]).any(axis=1)
+
+    def kernels(self, layer: Any) -> np.ndarray:
+        """Of all that leads from an input channel by any of its channels in the middle."""
+        depthwise = _windows(layer.depthwise_kernel)
+        pointwise = _windows(layer.pointwise_kernel)[0]
+        n_inputs, multiplier = depthwise.shape[1:]
+        pointwise = pointwise.reshape(n_inputs, multiplier, -1)
+        return np.einsum("wim,imo->wio", depthwise, pointwise)
 
     def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
         return np.ones((n_inputs, n_outputs), bool)
@@ -163,13 +160,46 @@ class Separable(Kernel):
         window = math.prod(call.layer.kernel_size)
         return product(tuple(positions), n_middle * (window + call.layer.filters))
 
+    def is_even(self, layer: Any) -> bool:
+        return layer.padding == "valid" or math.prod(layer.kernel_size) == 1
 
-register(layers.Dense, Dense())
-for _kind in (layers.Conv1D, layers.Conv2D, layers.Conv3D):
-    register(_kind, Convolution())
-for _kind in (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose):
-    register(_kind, Transposed())
-for _kind in (layers.DepthwiseConv1D, layers.DepthwiseConv2D):
-    register(_kind, Depthwise())
-for _kind in (layers.SeparableConv1D, layers.SeparableConv2D):
-    register(_kind, Separable())
+    def input_axis(self, layer: Any) -> int | None:
+        return None
+
+    def cut(
+        self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
+    ) -> list[np.ndarray]:
+        depthwise, pointwise = kernels
+        middle = np.repeat(inputs, layer.depth_multiplier)
+        return [depthwise[..., inputs, :], pointwise[..., middle, :][..., outputs]]
+
+
+def _windows(kernel):
+    """Weights `(window, in_channels, out_channels)` as the layer stores them."""
+    kernel = ops.convert_to_numpy(kernel)
+    return kernel.reshape(-1, *kernel.shape[-2:])
+
+
+def _blocks(kernel, n_groups):
+    """Links of groups of inputs with groups of outputs, 0 between groups."""
+    n_windows, n_inputs, n_outputs = kernel.shape
+    blocks = np.zeros(
+        (n_windows, n_groups, n_inputs, n_groups, n_outputs // n_groups), kernel.dtype
+    )
+    parts = kernel.reshape(n_windows, n_inputs, n_groups, -1)
+    for group in range(n_groups):
+        blocks[:, group, :, group] = parts[:, :, group]
+    return blocks.reshape(n_windows, n_groups * n_inputs, n_outputs)
+
+
+RULES = {
+    layers.Dense: Dense(),
+    **dict.fromkeys((layers.Conv1D, layers.Conv2D, layers.Conv3D), Convolution()),
+    **dict.fromkeys(
+        (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose), Transposed()
+    ),
+    **dict.fromkeys((layers.DepthwiseConv1D, layers.DepthwiseConv2D), Depthwise()),
+    **dict.fromkeys((layers.SeparableConv1D, layers.SeparableConv2D), Separable()),
+}
+for _kind, _rule in RULES.items():
+    register(_kind, _rule)

@@ -29,6 +29,12 @@ def over(pattern: Pattern, axes: Iterable[int]) -> Pattern:
     return pattern.any(axis=tuple(axes), keepdims=True)
 
 
+def along(pattern: Pattern, axis: int, size: int) -> Pattern:
+    """Live entries of an axis of that size, whatever their place on the others."""
+    others = tuple(set(range(pattern.ndim)) - {axis % pattern.ndim})
+    return np.broadcast_to(pattern.any(axis=others), (size,))
+
+
 def spread(pattern: Pattern, shape: Shape) -> Pattern:
     """A pattern with every axis at its full length; all sizes must be known."""
     return np.broadcast_to(pattern, shape)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from keras import layers
 
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, alike, channel_axis, over
 from sparsevae.sparsity.liveness.rule import Call, Rule, register
 
@@ -17,6 +18,11 @@ class Positions(Rule):
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return [_everywhere(call, outputs[0])]
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        return [_tied(call, inputs[0], labels)]
 
 
 class Global(Rule):
@@ -32,6 +38,12 @@ class Global(Rule):
         shape[channel_axis(call.layer)] = -1
         return [outputs[0].reshape(shape)]
 
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        pooled = _tied(call, inputs[0], labels)
+        return [pooled if call.layer.keepdims else pooled.ravel()]
+
 
 class Repeated(Rule):
     """A vector at each of n positions."""
@@ -42,10 +54,23 @@ class Repeated(Rule):
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return [outputs[0].any(axis=0)]
 
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        del labels  # nothing new
+        return self.varying(call, inputs)
+
 
 def _everywhere(call, pattern):
-    axis = channel_axis(call.layer) % pattern.ndim
-    return over(pattern, set(range(pattern.ndim)) - {axis})
+    return over(pattern, _positions(call, pattern))
+
+
+def _tied(call, labels_of_input, labels):
+    return labels.tie_along(labels_of_input, _positions(call, labels_of_input))
+
+
+def _positions(call, pattern):
+    return set(range(pattern.ndim)) - {channel_axis(call.layer) % pattern.ndim}
 
 
 _LOCAL = (

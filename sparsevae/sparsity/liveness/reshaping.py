@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import layers
 
-from sparsevae.sparsity.liveness.pattern import Pattern, anywhere, channel_axis, spread
-from sparsevae.sparsity.liveness.rule import Call, Rule, register
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
+from sparsevae.sparsity.liveness.pattern import Pattern, along, anywhere, channel_axis, spread
+from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
 
 
 class Reshaped(Rule):
@@ -24,6 +26,23 @@ class Reshaped(Rule):
         if None in shape + target:
             return anywhere(outputs, call.input_shapes)
         return [spread(outputs[0], target).reshape(shape)]
+
+    sized = True
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        (shape,), (target,) = call.input_shapes, call.output_shapes
+        if None in shape + target:
+            return super().labels(call, inputs, labels)
+        return [spread(inputs[0], shape).reshape(target)]
+
+    def settings(self, call: Call, kept: Kept) -> dict[str, Any]:
+        (output,), (target,) = kept.outputs, call.output_shapes
+        if None in target:
+            return {}
+        sizes = [int(along(output, k, size).sum()) for k, size in enumerate(target)]
+        return {"target_shape": sizes}
 
 
 class Flattened(Rule):
@@ -51,6 +70,13 @@ class Flattened(Rule):
         last.append(last.pop(axis))
         return [np.moveaxis(spread(outputs[0], (math.prod(shape),)).reshape(last), -1, axis)]
 
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        if None in call.input_shapes[0]:
+            return super().labels(call, inputs, labels)
+        return self.varying(call, inputs)
+
 
 class Permuted(Rule):
     """Axes in another order."""
@@ -60,6 +86,12 @@ class Permuted(Rule):
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return [outputs[0].transpose(np.argsort(_order(call)))]
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        del labels  # nothing new
+        return self.varying(call, inputs)
 
 
 def _order(call):

@@ -5,6 +5,9 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, Shape, anywhere
 
 
@@ -20,6 +23,18 @@ class Call:
     layer: Any
     input_shapes: tuple[Shape, ...]
     output_shapes: tuple[Shape, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What stays of a call's tensors: patterns, one for each."""
+
+    inputs: tuple[Pattern, ...]
+    outputs: tuple[Pattern, ...]
+    constants: np.ndarray | None = None
+    """What removed inputs add to each output channel, if that is not 0."""
+    shares: np.ndarray | None = None
+    """`(in_channels, in_channels)`: how much of an input's weights another one takes over."""
 
 
 class Rule(abc.ABC):
@@ -41,6 +56,36 @@ class Rule(abc.ABC):
     def multiplications(self, call: Call) -> int | None:
         """By a kernel, for one observation; None where a size is unknown, 0 without a kernel."""
         return 0
+
+    # Making the layer narrower: see the folder `compaction`
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        """Labels of each output, given those of the inputs; ties and pins what has to be.
+
+        Here: nothing of the inputs and outputs is removed.
+        """
+        for given in inputs:
+            labels.pin(given)
+        return [labels.pinned(shape) for shape in call.output_shapes]
+
+    sized = False  # whether the layer itself, its settings or weights, has its channels' number
+
+    def settings(self, call: Call, kept: Kept) -> dict[str, Any]:
+        """What changes in the layer's config."""
+        del call, kept  # for layers that have a size
+        return {}
+
+    def weights(self, call: Call, kept: Kept) -> list[np.ndarray]:
+        """The layer's weights without what is removed, in its own order."""
+        del kept
+        return call.layer.get_weights()
+
+    def for_layer(self, layer: Any) -> "Rule":
+        """The rule for this very layer, where layers of one class differ."""
+        del layer
+        return self
 
 
 class Unknown(Rule):
@@ -88,7 +133,8 @@ def register(kind: type | Callable, rule: Rule) -> None:
 
 def rule_of(layer: Any) -> Rule:
     """The rule registered for a layer, an operation or an activation; else `UNKNOWN`."""
-    return _RULES[layer] if layer in _RULES else rule_of_class(type(layer))
+    rule = _RULES[layer] if layer in _RULES else rule_of_class(type(layer))
+    return rule.for_layer(layer)
 
 
 def rule_of_class(kind: type) -> Rule:

@@ -50,7 +50,7 @@ def begin_with(vae: SparseVAE, run: str | Path, folder: Path) -> None:
     """
     source, record = load_run(run)
     pairs = [
-        _pairs(new, sparsity.fold(old), run)
+        _pairs(new, sparsity.harden(old), run)
         for new, old in zip(vae.networks, source.networks, strict=True)
     ]
     for new, stock in (pair for of_network in pairs for pair in of_network):

@@ -7,7 +7,7 @@ from sparsevae.sparsity.links import gated_layers
 from sparsevae.sparsity.sparse_model import SparseModel
 
 
-def fold(model: keras.Model, dtype: str | None = None) -> keras.Model:
+def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
     """The same functional or Sequential model in stock Keras layers: kernel = K * M.
 
     Outputs are those of `model(x, training=False)`; gates are gone, closed links are zeros (so are
@@ -15,12 +15,15 @@ def fold(model: keras.Model, dtype: str | None = None) -> keras.Model:
     of this package. The model given is left as it is.
 
     Args:
-        model: Functional or Sequential; models nested in it too, and `TimeDistributed`.
+        model: Functional or Sequential; models nested in it too, and `TimeDistributed`. A model
+            with such networks, as `SparseVAE`, gives one of their hardened networks.
         dtype: Dtype policy of the new layers; None keeps each layer's own.
 
     Raises:
         ValueError: for gated layers inside a layer that is none of these models.
     """
+    if hasattr(model, "with_networks"):
+        return model.with_networks(*(harden(network, dtype) for network in model.networks))
     if isinstance(model, SparseModel):  # the clone is to be none, and Keras would compile it
         model = keras.Model(model.input, model.output, name=model.name)
     stock = keras.models.clone_model(
@@ -28,7 +31,7 @@ def fold(model: keras.Model, dtype: str | None = None) -> keras.Model:
     )
     for layer in gated_layers(stock):
         raise ValueError(
-            "`fold` looks into functional and Sequential models, not into other layers that hold "
+            "`harden` looks into functional and Sequential models, not into other layers that hold "
             f"layers. Received: a model with {layer.name!r} inside such a layer"
         )
     _copy_weights(model, stock)
@@ -41,7 +44,7 @@ def _stock_layer(layer, dtype):
     config |= {} if dtype is None else {"dtype": dtype}
     if isinstance(layer, keras.layers.TimeDistributed):
         is_model = isinstance(layer.layer, keras.Model)
-        inner = fold(layer.layer, dtype) if is_model else _stock_layer(layer.layer, dtype)
+        inner = harden(layer.layer, dtype) if is_model else _stock_layer(layer.layer, dtype)
         config["layer"] = keras.saving.serialize_keras_object(inner)
     return (layer.stock_class if gated else type(layer)).from_config(config)
 

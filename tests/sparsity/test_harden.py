@@ -1,4 +1,4 @@
-"""Folding: stock layers only, the same outputs, the original left alone."""
+"""Hardening: stock layers only, the same outputs, the original left alone."""
 
 import keras
 import numpy as np
@@ -44,9 +44,9 @@ def randomized(model):
     return model
 
 
-def check_fold(model, x, **tolerance):
+def check_hardened(model, x, **tolerance):
     before = [array(weight) for weight in model.weights]
-    stock = sparsity.fold(model)
+    stock = sparsity.harden(model)
     every = [layer for layer in stock._flatten_layers() if layer is not stock]
     assert all(type(layer).__module__.startswith("keras.") for layer in every)
     assert sparsity.gated_layers(stock) == []
@@ -61,7 +61,7 @@ def check_fold(model, x, **tolerance):
 @pytest.mark.parametrize("name", NAMES)
 def test_functional_model_with_branches_and_nesting(name):
     model = branching(name)
-    stock = check_fold(model, IMAGES, rtol=1e-5, atol=1e-5)
+    stock = check_hardened(model, IMAGES, rtol=1e-5, atol=1e-5)
     assert [layer.name for layer in stock.layers[1:]] == [la.name for la in model.layers[1:]]
 
 
@@ -69,7 +69,7 @@ def test_functional_model_with_branches_and_nesting(name):
 def test_sequential_model(name):
     layers = [GatedDense(5, gate=gate(name, 0, (6, 5))), keras.layers.ReLU()]
     model = keras.Sequential([keras.Input((6,)), *layers, GatedDense(2)])
-    stock = check_fold(randomized(model), IMAGES[0, 0].reshape(2, 6), rtol=1e-6, atol=1e-6)
+    stock = check_hardened(randomized(model), IMAGES[0, 0].reshape(2, 6), rtol=1e-6, atol=1e-6)
     assert type(stock) is keras.Sequential
 
 
@@ -77,7 +77,7 @@ def test_sequential_model(name):
 def test_every_layer_folds_to_its_stock_layer_exactly(name, granularity):
     layer, x = made(name, granularity=granularity)
     model = randomized(keras.Sequential([keras.Input(x.shape[1:]), layer]))
-    stock = check_fold(model, x, rtol=0, atol=0)
+    stock = check_hardened(model, x, rtol=0, atol=0)
     assert type(stock.layers[0]) is layer.stock_class
 
 
@@ -86,12 +86,12 @@ def test_every_layer_folds_to_its_stock_layer_exactly(name, granularity):
 def test_every_layer_folds_in_mixed_precision(name, granularity):
     layer, x = made(name, granularity=granularity, dtype="mixed_bfloat16")
     model = randomized(keras.Sequential([keras.Input(x.shape[1:]), layer]))
-    check_fold(model, x, rtol=0, atol=0)
+    check_hardened(model, x, rtol=0, atol=0)
 
 
 def test_closed_links_are_zeros_and_kernels_are_the_products():
     model = randomized(keras.Sequential([keras.Input((6,)), GatedDense(5, gate="hard_concrete")]))
-    layer, stock = model.layers[0], sparsity.fold(model).layers[0]
+    layer, stock = model.layers[0], sparsity.harden(model).layers[0]
     mask = array(layer.gate.mask())
     np.testing.assert_array_equal(array(stock.kernel), array(layer.kernel) * mask)
     assert (array(stock.kernel) == 0).sum() == (mask == 0).sum() > 0
@@ -102,23 +102,23 @@ def test_models_two_deep_and_shared_layers():
     deep = keras.Sequential([keras.Input((4,)), keras.Sequential([shared]), shared], name="deep")
     inputs = keras.Input((4,))
     model = randomized(keras.Model(inputs, shared(deep(inputs))))
-    stock = check_fold(model, np.ones((2, 4), "float32"), rtol=1e-5, atol=1e-6)
+    stock = check_hardened(model, np.ones((2, 4), "float32"), rtol=1e-5, atol=1e-6)
     assert len(stock.weights) == 2
 
 
 def test_random_stock_layers_survive():
     dropout = keras.layers.Dropout(0.5, seed=1)
     model = keras.Sequential([keras.Input((4,)), GatedDense(3), dropout, GatedDense(2)])
-    check_fold(model, np.ones((2, 4), "float32"), rtol=1e-6)
+    check_hardened(model, np.ones((2, 4), "float32"), rtol=1e-6)
 
 
 def test_mixed_precision_and_another_dtype():
     model = branching("hard_concrete_median", dtype="mixed_bfloat16")
-    stock = sparsity.fold(model)
+    stock = sparsity.harden(model)
     assert stock.layers[1].dtype_policy.name == "mixed_bfloat16"
     for old, new in zip(model(IMAGES), stock(IMAGES), strict=True):
         np.testing.assert_array_equal(array(old), array(new))
-    wide = sparsity.fold(model, dtype="float32")
+    wide = sparsity.harden(model, dtype="float32")
     assert all(layer.compute_dtype == "float32" for layer in wide._flatten_layers())
     for old, new in zip(model(IMAGES), wide(IMAGES), strict=True):
         old, new = array(old).astype("float32"), array(new)
@@ -134,7 +134,7 @@ def test_lora_is_merged():
     for weight in model.weights:
         if weight.name == "lora_kernel_b":
             weight.assign(np.random.default_rng(0).normal(size=weight.shape))
-    stock = check_fold(randomized(model), IMAGES, rtol=1e-4, atol=1e-4)
+    stock = check_hardened(randomized(model), IMAGES, rtol=1e-4, atol=1e-4)
     assert len(stock.weights) == 4 and not any(layer.lora_enabled for layer in stock.layers[1:])
 
 
@@ -153,7 +153,7 @@ def test_gated_layers_inside_other_layers_are_refused():
     wrapped = Holder(GatedDense(2, name="hidden"))
     model = keras.Sequential([keras.Input((3, 4)), wrapped])
     with pytest.raises(ValueError, match="hidden"):
-        sparsity.fold(model)
+        sparsity.harden(model)
 
 
 def test_subclassed_models_are_refused():
@@ -166,11 +166,11 @@ def test_subclassed_models_are_refused():
             return self.dense(x)
 
     with pytest.raises(ValueError, match="Functional"):
-        sparsity.fold(Custom())
+        sparsity.harden(Custom())
 
 
 def test_the_file_of_a_folded_model_needs_nothing_of_this_package(tmp_path):
-    stock = sparsity.fold(branching("hard_concrete_median"))
+    stock = sparsity.harden(branching("hard_concrete_median"))
     assert "sparsevae" not in stock.to_json()
     stock.save(tmp_path / "stock.keras")
     loaded = keras.models.load_model(tmp_path / "stock.keras")
@@ -184,7 +184,7 @@ def test_layers_applied_at_each_time_are_folded(inner):
         gated = keras.Sequential([keras.Input((4,)), gated])
     model = keras.Sequential([keras.Input((5, 4)), keras.layers.TimeDistributed(gated)])
     x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
-    stock = sparsity.fold(model)
+    stock = sparsity.harden(model)
     assert not sparsity.gated_layers(stock)
     np.testing.assert_allclose(stock(x), model(x), atol=1e-6)
 
@@ -195,6 +195,6 @@ def test_a_trained_sparse_model_becomes_a_plain_one():
     model.compile("sgd", "mse")
     x = np.random.default_rng(0).normal(size=(8, 3))
     model.fit(x, x[:, :2], verbose=0)
-    folded = sparsity.fold(model)
+    folded = sparsity.harden(model)
     assert not isinstance(folded, sparsity.SparseModel)
     np.testing.assert_allclose(folded(x), model(x, training=False), rtol=1e-6)

@@ -1,0 +1,69 @@
+"""The narrower model."""
+
+import keras
+
+from sparsevae.sparsity.compaction.plan import Plan
+from sparsevae.sparsity.liveness.graph import Node, called
+from sparsevae.sparsity.liveness.rule import Kept
+
+
+def build(model: keras.Model, plan: Plan) -> keras.Model:
+    """A functional model of what stays of `model`, nested models unrolled."""
+    builder = _Builder(plan)
+    given = [keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in model.inputs]
+    tensors = dict(zip(plan.graph.inputs, given, strict=True))
+    for node in plan.graph.nodes:
+        made = called(node, builder.layer(node), tensors)
+        builder.fill(node)
+        tensors.update(zip(node.outputs, made, strict=True))
+    function = model._functional if isinstance(model, keras.Sequential) else model
+    outputs = [tensors[number] for number in plan.graph.outputs]
+    return keras.Model(
+        keras.tree.pack_sequence_as(function._inputs_struct, given),
+        keras.tree.pack_sequence_as(function._outputs_struct, outputs),
+        name=model.name,
+    )
+
+
+class _Builder:
+    """Makes each layer once, however often it is called."""
+
+    def __init__(self, plan: Plan):
+        self.plan, self.made, self.filled, self.names = plan, {}, set(), set()
+
+    def layer(self, node: Node):
+        """The layer, or operation, that takes the place of a node's."""
+        old = node.call.layer
+        if id(old) not in self.made:
+            settings = node.rule.settings(node.call, self._kept(node))
+            if isinstance(old, keras.layers.Layer):
+                settings["name"] = self._name(old.name)
+            self.made[id(old)] = type(old).from_config({**old.get_config(), **settings})
+        return self.made[id(old)]
+
+    def fill(self, node: Node) -> None:
+        """Gives the layer, now built, its weights."""
+        old = node.call.layer
+        if id(old) in self.filled or not isinstance(old, keras.layers.Layer):
+            return
+        self.filled.add(id(old))
+        new = self.made[id(old)]
+        if node.rule.sized:
+            new.set_weights(node.rule.weights(node.call, self._kept(node)))
+            return
+        for source, target in zip(old.variables, new.variables, strict=True):
+            target.assign(keras.ops.copy(source))
+
+    def _kept(self, node):
+        kept = self.plan.kept
+        inputs, outputs = (tuple(kept[n] for n in side) for side in (node.inputs, node.outputs))
+        key = id(node.call.layer)
+        return Kept(inputs, outputs, self.plan.constants.get(key), self.plan.shares.get(key))
+
+    def _name(self, name):
+        """The name, or another where models nested in the model have it too."""
+        found, k = name, 0
+        while found in self.names:
+            found, k = f"{name}_{k + 1}", k + 1
+        self.names.add(found)
+        return found

@@ -1,0 +1,96 @@
+"""A call of a layer with a kernel, at which constant channels end."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sparsevae.sparsity.compaction.labelling import LabelPattern
+from sparsevae.sparsity.liveness import Live
+from sparsevae.sparsity.liveness.graph import Node
+from sparsevae.sparsity.liveness.kernel import INPUT, OUTPUT
+from sparsevae.sparsity.liveness.pattern import along
+
+_LEAST = 1e-3  # of a constant that another one is to stand for
+
+
+class Use:
+    """What is known of the input and output channels of a call.
+
+    Attributes:
+        layer: `id` of the layer.
+        inputs, outputs: Bundle of each channel.
+        values: Of each input channel where it is constant, at one position.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        live: Live,
+        bundles: Mapping[int, LabelPattern],
+        values: Mapping[int, np.ndarray] | None,
+    ):
+        rule, call = node.rule, node.call
+        self.layer = id(call.layer)
+        weights = rule.kernels(call.layer).astype("float64")
+        self._sums, self._links = weights.sum(axis=0), (weights != 0).any(axis=0)
+        n_inputs, n_outputs = self._links.shape
+        (given,), (made,) = node.inputs, node.outputs
+        axes = rule.axis(call, INPUT), rule.axis(call, OUTPUT)
+        self.inputs = _at_one_position(bundles[given], axes[0], n_inputs)
+        self.outputs = _at_one_position(bundles[made], axes[1], n_outputs)
+        self._needed = along(live.needed[made], axes[1], n_outputs)
+        self.values, even = np.zeros(n_inputs), np.zeros(n_inputs, bool)
+        if values is not None:
+            found = np.moveaxis(values[given], axes[0], -1).reshape(-1, n_inputs).astype("float64")
+            rounding = 16 * np.finfo(call.layer.compute_dtype).eps
+            even = np.ptp(found, axis=0) <= rounding * np.abs(found).max(axis=0)
+            self.values = found[0]
+        constant = even & ~along(live.varying[given], axes[0], n_inputs)
+        self._ends = constant & rule.ends(call, even, self.values)
+        has_parts = rule.input_axis(call.layer) is not None
+        self._can_stand_in = constant & has_parts & (self.values != 0)
+        self._has_stand_in = constant & has_parts
+
+    def _read(self, removed):
+        """Removed inputs that reach an output which matters."""
+        wanted = self._needed & ~removed[self.outputs]
+        return removed[self.inputs] & self._links[:, wanted].any(axis=1)
+
+    def stuck(self, removed: np.ndarray) -> np.ndarray:
+        """Removed inputs whose part is not the same at all positions, booleans."""
+        return self._read(removed) & ~self._ends
+
+    def differing(self, first: "Use", removed: np.ndarray) -> np.ndarray:
+        """Bundles whose value differs from that in another use of the layer."""
+        read = self._read(removed) | first._read(removed)
+        return self.inputs[read & (self.values != first.values)]
+
+    def size_of(self, bundle: int) -> float:
+        """How well a bundle could stand for others."""
+        entries = self.inputs == bundle
+        return float(np.abs(self.values[entries & self._can_stand_in]).max(initial=0.0))
+
+    def stand_ins(self, bundle: int, kept: np.ndarray) -> np.ndarray:
+        """Kept bundles of which this one is a multiple here."""
+        entries = self.inputs == bundle
+        if not self._has_stand_in[entries].all():
+            return np.empty(0, int)
+        large = np.abs(self.values) >= _LEAST * np.abs(self.values[entries]).max()
+        return self.inputs[kept[self.inputs] & self._can_stand_in & large]
+
+    def share(self, bundle: int, other: int, shares: np.ndarray) -> None:
+        """Notes that `other` takes over the weights of `bundle`."""
+        (place, *_) = np.flatnonzero((self.inputs == other) & self._can_stand_in)
+        for entry in np.flatnonzero((self.inputs == bundle) & ~self._ends):
+            shares[entry, place] = self.values[entry] / self.values[place]
+
+    def added(self, removed: np.ndarray) -> np.ndarray:
+        """What removed inputs add to each output channel."""
+        ending = self._read(removed) & self._ends
+        return np.where(ending, self.values, 0.0) @ self._sums
+
+
+def _at_one_position(pattern, axis, size):
+    """Entries along an axis, which are the same at all positions."""
+    vectors = np.moveaxis(pattern, axis, -1).reshape(-1, pattern.shape[axis])
+    return np.broadcast_to(vectors[0], (size,))
