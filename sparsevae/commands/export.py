@@ -22,6 +22,8 @@ class Arguments:
     """Formats beside the SavedModel; each needs the extra of its name."""
     license: str | None = None
     """Of the weights, for the card: such as Apache-2.0."""
+    compact: bool = True
+    """Take out the channels that do nothing; outputs stay the same."""
     overwrite: bool = False
     """Replace the folder if it exists."""
 
@@ -30,15 +32,18 @@ def export() -> None:
     """Parses, exports, prints where."""
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
-        from sparsevae.study.one.scoring import export_run
+        from sparsevae.study.one.scoring import compare_encoders, export_run
 
     folder = export_run(
         arguments.run,
         arguments.to,
         formats=arguments.formats,
         license=arguments.license,
+        compact=arguments.compact,
         overwrite=arguments.overwrite,
     )
+    if arguments.compact:
+        print(compare_encoders(arguments.run, folder))
     print(f"Encoder: {folder} (sv.export.load, or any TensorFlow: see its README.md)")
 
 

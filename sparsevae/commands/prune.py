@@ -33,6 +33,8 @@ class Arguments:
     """Fraction of the steps at which pruning begins; the control's own unless given."""
     full_at: float | None = None
     """Fraction at which links are closed, or have moved, last; the control's own unless given."""
+    compact: bool = False
+    """Write the model without dead channels too, as compact.keras, and say what that brought."""
     runs: str = "runs"
     """Folder that holds the new run's folder."""
     tensorboard: bool = False
@@ -49,12 +51,15 @@ def prune() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
         from sparsevae.study import run
-        from sparsevae.study.one.pruning import pruned_settings
+        from sparsevae.study.one.pruning import compact_run, pruned_settings
         from sparsevae.study.one.summary import summary
 
     settings = pruned_settings(arguments.run, arguments.name, **arguments.changes())
     record = run(settings, arguments.runs, arguments.tensorboard)
-    print(summary(record, f"{arguments.runs}/{settings.name}"))
+    folder = f"{arguments.runs}/{settings.name}"
+    print(summary(record, folder))
+    if arguments.compact:
+        print(compact_run(folder))
 
 
 def main() -> None:

@@ -61,6 +61,8 @@ def readme(card: dict, name: str) -> str:
     facts = {"license": card["license"] or "not stated", "bytes": f"{card['n_bytes']:,}"}
     if "data_source" in card and "data" in card.get("settings", {}):
         facts["data"] = f"{card['settings']['data']} ({card['data_source']})"
+    if (before := card.get("n_parameters_before_compaction", 0)) > card["n_parameters"]:
+        facts["parameters before dead channels were taken out"] = f"{before:,}"
     facts |= {k: card[k] for k in ("step", "elbo", "active_latents") if k in card}
     parts = [
         text,

@@ -1,6 +1,7 @@
 """From a trained model to a folder that TensorFlow alone can serve."""
 
 import math
+import warnings
 from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
@@ -22,12 +23,13 @@ def save(
     record: dict | None = None,
     formats: Collection[str] = (),
     license: str | None = None,
-    compact: bool = False,
+    compact: bool = True,
     overwrite: bool = False,
 ) -> Path:
     """Writes a SavedModel, `model.keras` and a card; the folder is whole or not there at all.
 
-    Gates are fixed at the test rule and folded into plain kernels. Signatures, for any batch size:
+    Gates are fixed at the test rule and folded into plain kernels, and dead channels taken out.
+    Signatures, for any batch size:
     `encode` (also `serving_default`): `images` float32 in [0, 1] to `codes` and `log_variance`,
     both `(n, latent_dim)`; `encode_png`: the same from `png`, strings that hold PNG files;
     `decode`: `codes` to `images`; `reconstruct`: `images` to `images`. What the folder holds, and
@@ -39,7 +41,8 @@ def save(
         record: What the card says of data, settings and scores: the record of a run.
         formats: Formats of the encoder beside the SavedModel: "onnx", "litert", "openvino".
         license: Of the weights, such as "Apache-2.0"; None is stated as such.
-        compact: Whether channels without open links are removed; not yet possible.
+        compact: Whether channels that do nothing are taken out, as by `sparsity.compact`, which
+            leaves outputs as they are.
         overwrite: Whether an existing folder is replaced.
 
     Returns:
@@ -48,26 +51,25 @@ def save(
     Raises:
         FileExistsError: if the folder exists and `overwrite` is false.
         ImportError: if the packages of a format are not installed, naming the extra.
-        NotImplementedError: for `compact=True`.
         OSError: if the disk is full.
         RuntimeError: if a format gives other codes than the SavedModel.
         ValueError: for an unknown format, or a model with NaN weights.
     """
-    if compact:
-        raise NotImplementedError(
-            "`compact` must be False: this version exports closed links as zeros and cannot "
-            "remove channels yet. Received: compact=True"
-        )
     check_formats(formats)
     folder = Path(folder)
     stock = sparsity.harden(vae, dtype="float32")
     _check_finite(stock)
+    n_before = stock.count_params()
+    if compact:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # nothing to remove
+            stock = sparsity.compact(stock)
     with records.atomic_folder(folder, overwrite=overwrite) as temporary:
         tf.saved_model.save(
             module := _Servable(stock), str(temporary), signatures=module.signatures()
         )
         stock.save(temporary / "model.keras")
         card = _card(vae, stock, record or {}, license)
+        card["n_parameters_before_compaction"] = n_before
         card["formats"] = export_formats(stock.encoder, formats, temporary)
         files = [path for path in temporary.rglob("*") if path.is_file()]
         card["n_bytes"] = sum(path.stat().st_size for path in files)

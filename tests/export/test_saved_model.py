@@ -108,7 +108,8 @@ def test_the_card_is_complete(vae, folder, record):
         density = np.mean(layer.gate.mask() > 0)
         assert card["densities"][layer.name] == pytest.approx(density, abs=1e-6)
     assert card["n_gates"] == sum(np.prod(layer.gate.mask_shape) for layer in vae.gated_layers)
-    assert card["n_parameters"] == models.conv_vae((16, 16, 1), LATENT_DIM).count_params()
+    whole = models.conv_vae((16, 16, 1), LATENT_DIM).count_params()
+    assert card["n_parameters"] <= card["n_parameters_before_compaction"] == whole
     assert {"sparsevae", "keras", "tensorflow"} == set(card["versions"])
 
 
@@ -150,10 +151,22 @@ def test_png_files_go_straight_into_the_graph(folder, images):
     np.testing.assert_allclose(signatures["encode_png"](png=files)["codes"], codes, atol=1e-6)
 
 
-def test_compact_is_refused_until_it_exists(vae, tmp_path):
-    with pytest.raises(NotImplementedError, match="`compact` must be False"):
-        export.save(vae, tmp_path / "compact", compact=True)
-    assert list(tmp_path.iterdir()) == []
+def test_dead_channels_are_taken_out_unless_asked_not_to(tmp_path, images):
+    vae = models.conv_vae((16, 16, 1), 3, gate="hard_concrete", seed=1)
+    rng = np.random.default_rng(0)
+    for layer in vae.gated_layers:
+        closed = rng.random(layer.gate.mask_shape) < 0.97
+        weight = layer.gate.trainable_variables[0]
+        weight.assign(np.where(closed, -6, 3) / layer.gate.learning_rate_multiplier)
+        layer.bias.assign(rng.normal(size=layer.bias.shape))
+    small = export.load(export.save(vae, tmp_path / "small"))
+    whole = export.load(export.save(vae, tmp_path / "whole", compact=False))
+    before = small.card["n_parameters_before_compaction"]
+    assert 3 * small.card["n_parameters"] < before == whole.card["n_parameters"]
+    np.testing.assert_allclose(small.encode(images), vae.codes(images), atol=1e-5)
+    np.testing.assert_allclose(small.encode(images), whole.encode(images), atol=1e-5)
+    assert f"taken out | {before:,} |" in (tmp_path / "small" / "README.md").read_text()
+    assert "taken out" not in (tmp_path / "whole" / "README.md").read_text()
 
 
 def test_the_keras_file_holds_stock_layers_only(vae, folder, images):

@@ -5,6 +5,6 @@ function with fewer channels. May import keras, numpy, `liveness`, which has the
 """
 
 from sparsevae.sparsity.compaction.building import build
-from sparsevae.sparsity.compaction.plan import Plan, plan
+from sparsevae.sparsity.compaction.planning import Plan, plan
 
 __all__ = ["Plan", "build", "plan"]

@@ -2,7 +2,7 @@
 
 import keras
 
-from sparsevae.sparsity.compaction.plan import Plan
+from sparsevae.sparsity.compaction.planning import Plan
 from sparsevae.sparsity.liveness.graph import Node, called
 from sparsevae.sparsity.liveness.rule import Kept
 

@@ -68,6 +68,15 @@ def noted_source(folder: Path) -> dict[str, Any]:
     return {"pruned_from": records.read_json(path)} if path.exists() else {}
 
 
+def compact_run(run: str | Path) -> sparsity.Comparison:
+    """Writes `compact.keras`, the model of a complete run without dead channels."""
+    vae, _ = load_run(run)
+    small = sparsity.compact(vae)
+    with records.atomic_file(Path(run) / "compact.keras") as temporary:
+        small.save(temporary)
+    return sparsity.compare(vae, small)
+
+
 def _pairs(new, old, run):
     """Layers with weights of a network, each with that of the other by the same name."""
     found = [{layer.name: layer for layer in net.layers if layer.weights} for net in (new, old)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from sparsevae import export, metrics, records
+from sparsevae import export, metrics, records, sparsity
 from sparsevae.data import ImageData
 from sparsevae.models import SparseVAE
 from sparsevae.study.one.loading import load_data
@@ -71,3 +71,13 @@ def export_run(run: str | Path, to: str | Path, **options) -> Path:
     """Exports the model of a complete run; `options` as of `export.save`."""
     vae, record = load_run(run)
     return export.save(vae, to, record=record, **options)
+
+
+def compare_encoders(run: str | Path, exported: str | Path) -> str:
+    """A line on how much smaller and faster an exported encoder is than its run's."""
+    vae, _ = load_run(run)
+    small = keras.saving.load_model(Path(exported) / "model.keras")
+    found = sparsity.compare(vae.encoder, small.encoder)
+    rows = found.totals.loc[["parameters", "ms, batch 1", "ms, batch 256"]]
+    parts = [f"{row.before:,.4g} -> {row.after:,.4g} {name}" for name, row in rows.iterrows()]
+    return f"Smaller: {'; '.join(parts)}; codes within {found.largest_difference:.0e}"

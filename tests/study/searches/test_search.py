@@ -188,6 +188,7 @@ def test_what_is_wrong_with_the_settings_ends_the_search(tmp_path):
     assert not list(folder.glob("trial_*/seed_0/failed.json"))
 
 
+@pytest.mark.slow
 def test_udr_needs_several_seeds_and_no_labels(tmp_path):
     folder = prepare(tmp_path)
     result = run_search(folder, objectives=["udr", "elbo"], n_seeds=2, n_trials=2)

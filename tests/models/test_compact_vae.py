@@ -1,0 +1,53 @@
+"""A VAE without dead channels is the same VAE."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+import sparsevae as sv
+from sparsevae import gates, sparsity
+from sparsevae.models import conv_vae, mlp_vae
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (32, 16, 16, 1), dtype=np.uint8)
+
+
+def pruned(make, granularity, density):
+    control = sparsity.FixedMask(granularity=granularity)
+    options = {"granularity": granularity, "control": control, "seed": 1}
+    vae = make((16, 16, 1), 4, gate=gates.Pruned(), **options)
+    rng = np.random.default_rng(0)
+    for layer in vae.gated_layers:
+        layer.gate.open.assign(rng.random(layer.gate.open.shape) < density)
+        layer.bias.assign(rng.normal(size=layer.bias.shape) / 3)
+    return vae
+
+
+@pytest.mark.parametrize("make", [conv_vae, functools.partial(mlp_vae, hidden=48)])
+@pytest.mark.parametrize(("granularity", "density"), [("links", 0.03), ("channels", 0.2)])
+def test_codes_and_elbo_stay(make, granularity, density, tmp_path):
+    vae = pruned(make, granularity, density)
+    small = sv.compact(vae)
+    assert type(small) is sv.SparseVAE and not small.gated_layers
+    assert 2 * small.count_params() < sv.harden(vae).count_params()
+    np.testing.assert_allclose(small.codes(IMAGES), vae.codes(IMAGES), atol=1e-5)
+    elbo = float(np.mean(vae.elbo(IMAGES)))
+    np.testing.assert_allclose(np.mean(small.elbo(IMAGES)), elbo, rtol=1e-5)
+    small.save(tmp_path / "small.keras")
+    loaded = keras.saving.load_model(tmp_path / "small.keras")
+    np.testing.assert_array_equal(loaded.codes(IMAGES), small.codes(IMAGES))
+
+
+def test_what_is_compacted_can_be_trained_on():
+    small = sv.compact(pruned(conv_vae, "channels", 0.3))
+    small.compile("adam")
+    losses = small.fit(IMAGES, batch_size=16, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_vae_beside_its_compacted_one():
+    vae = pruned(conv_vae, "channels", 0.2)
+    found = sparsity.compare(vae, sv.compact(vae), batch_sizes=(2,))
+    assert found.totals.ratio["parameters"] > 4 and found.largest_difference < 1e-5
+    assert {"encoder_conv_1", "decoder_dense_1"} <= set(found.channels.layer)
