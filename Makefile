@@ -20,7 +20,7 @@ test: .venv/installed-dev
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 	KERAS_BACKEND=jax .venv/bin/python -m pytest --numprocesses 2 --dist worksteal tests/gates tests/layers tests/training \
 		tests/sparsity/test_sparsify.py tests/sparsity/test_misuse.py tests/sparsity/test_selection.py tests/sparsity/test_pruning.py \
-		tests/sparsity/test_constraints.py tests/sparsity/test_ways_of_control.py
+		tests/sparsity/test_constraints.py tests/sparsity/test_ways_of_control.py tests/sparsity/test_compact.py
 
 lint: .venv/installed-dev
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports

@@ -6,7 +6,7 @@ whole or without dead channels. May import keras, pandas, `layers`, `gates`, `tr
 any Keras backend.
 """
 
-from sparsevae.sparsity import at_start, tickets
+from sparsevae.sparsity import at_start, liveness, tickets
 from sparsevae.sparsity.compacting import compact
 from sparsevae.sparsity.comparison import Comparison, compare
 from sparsevae.sparsity.control import Control
@@ -61,6 +61,7 @@ __all__ = [
     "gated_layers",
     "harden",
     "layer_densities",
+    "liveness",
     "masks",
     "register_liveness",
     "report",
