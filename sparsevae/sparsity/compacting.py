@@ -36,8 +36,9 @@ def compact(model: keras.Model, multiple_of: int = 1) -> keras.Model:
 
     Raises:
         TypeError: for what is no Keras model.
-        ValueError: for a model that is subclassed or not built, for gates that are NaN, or if
-            outputs would differ by more than `1e-5 (1 + largest output)`, which is a defect here.
+        ValueError: for a model that is subclassed or not built, for gates that are NaN, for a layer
+            that cannot be copied, or if outputs would differ by more than `1e-5 (1 + largest
+            output)`, which is a defect here.
     """
     check_integer("multiple_of", multiple_of, minimum=1)
     _check_model(model)

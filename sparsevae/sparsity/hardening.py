@@ -3,6 +3,7 @@
 import keras
 
 from sparsevae.layers import GatedLayer
+from sparsevae.sparsity.copying import copied
 from sparsevae.sparsity.links import gated_layers
 from sparsevae.sparsity.sparse_model import SparseModel
 
@@ -20,7 +21,8 @@ def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
         dtype: Dtype policy of the new layers; None keeps each layer's own.
 
     Raises:
-        ValueError: for gated layers inside a layer that is none of these models.
+        ValueError: for gated layers inside a layer that is none of these models, or a layer that
+            cannot be copied, such as a `Lambda` of a Python lambda.
     """
     if hasattr(model, "with_networks"):
         return model.with_networks(*(harden(network, dtype) for network in model.networks))
@@ -39,14 +41,14 @@ def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
 
 
 def _stock_layer(layer, dtype):
-    gated = isinstance(layer, GatedLayer)
-    config = layer.stock_config() if gated else layer.get_config()
-    config |= {} if dtype is None else {"dtype": dtype}
+    settings = {} if dtype is None else {"dtype": dtype}
+    if isinstance(layer, GatedLayer):
+        return layer.stock_class.from_config({**layer.stock_config(), **settings})
     if isinstance(layer, keras.layers.TimeDistributed):
         is_model = isinstance(layer.layer, keras.Model)
         inner = harden(layer.layer, dtype) if is_model else _stock_layer(layer.layer, dtype)
-        config["layer"] = keras.saving.serialize_keras_object(inner)
-    return (layer.stock_class if gated else type(layer)).from_config(config)
+        settings["layer"] = keras.saving.serialize_keras_object(inner)
+    return copied(layer, **settings)
 
 
 def _copy_weights(model, stock):

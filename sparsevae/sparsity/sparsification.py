@@ -8,6 +8,7 @@ import keras
 from sparsevae import gates
 from sparsevae.layers import GatedLayer, copy_stock_weights, from_stock, gated_class
 from sparsevae.sparsity.control import Control, check_control
+from sparsevae.sparsity.copying import copied
 from sparsevae.sparsity.selecting import Where, is_graph, layers_within, selection
 from sparsevae.sparsity.sparse_model import SparseModel
 
@@ -110,9 +111,9 @@ class _Cloner:
         if isinstance(layer, keras.layers.TimeDistributed):
             return self._time_distributed(layer)
         if not isinstance(layer, keras.layers.Layer):
-            return type(layer).from_config(layer.get_config())  # an operation, as `a + b`
+            return copied(layer)  # an operation, as `a + b`
         new = self._gated(layer) if self.is_meant(layer) else None
-        new = self._copied(layer) if new is None else new
+        new = copied(layer) if new is None else new
         self.pairs.append((layer, new))
         return new
 
@@ -147,16 +148,6 @@ class _Cloner:
             )
         self.n_gated += 1
         return from_stock(layer, gate, granularity)
-
-    def _copied(self, layer):
-        try:
-            return type(layer).from_config(layer.get_config())
-        except Exception as error:
-            reason = str(error).partition("\n")[0]
-            raise ValueError(
-                f"Layer {layer.name!r} cannot be copied, as its `get_config` and `from_config` do "
-                f"not make another {type(layer).__name__}: {reason}"
-            ) from error
 
     def copy_weights(self):
         """From the old layers to the new ones, state of seeds too."""

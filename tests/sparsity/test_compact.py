@@ -313,6 +313,14 @@ def test_weights_of_zero_are_closed_links():
     assert widths(check_compact(model)) == [3, 2]
 
 
+def test_axes_of_any_length_are_taken_and_constants_stay_there():
+    inputs = keras.Input((None, 3))
+    closed = [(k, 1) for k in range(3)] + [(k, 2) for k in range(3)]
+    x = GatedDense(4, gate=fixed(3, 4, closed=closed), name="x")(inputs)
+    model = keras.Model(inputs, GatedDense(2, gate=fixed(4, 2, closed=[(1, 0), (1, 1)]))(x))
+    assert check_compact(model).get_layer("x").units == 3
+
+
 def test_a_model_with_nothing_to_remove_is_returned():
     model = zoo.dense(3, 2)
     with pytest.warns(UserWarning, match="nothing to remove from 'sequential.*no channel is dead"):
@@ -328,7 +336,15 @@ class Subclassed(keras.Model):
         return self.dense(inputs)
 
 
+def with_a_lambda():
+    inputs = keras.Input((3,))
+    return keras.Model(
+        inputs, layers.Dense(2)(layers.Lambda(lambda x: 2 * x, name="twice")(inputs))
+    )
+
+
 MISUSE = {
+    "lambda": (with_a_lambda, ValueError, "Layer 'twice' cannot be copied"),
     "no model": (lambda: 3, TypeError, "`model` must be a Keras model. Received: 3"),
     "subclassed": (Subclassed, ValueError, "must be functional or a Sequential .*Subclassed"),
     "not built": (lambda: keras.Sequential([layers.Dense(2)]), ValueError, "that is built"),

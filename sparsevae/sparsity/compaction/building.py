@@ -3,6 +3,7 @@
 import keras
 
 from sparsevae.sparsity.compaction.planning import Plan
+from sparsevae.sparsity.copying import copied
 from sparsevae.sparsity.liveness.graph import Node, called
 from sparsevae.sparsity.liveness.rule import Kept
 
@@ -38,7 +39,7 @@ class _Builder:
             settings = node.rule.settings(node.call, self._kept(node))
             if isinstance(old, keras.layers.Layer):
                 settings["name"] = self._name(old.name)
-            self.made[id(old)] = type(old).from_config({**old.get_config(), **settings})
+            self.made[id(old)] = copied(old, **settings)
         return self.made[id(old)]
 
     def fill(self, node: Node) -> None:
