@@ -10,7 +10,7 @@ from keras import ops
 from sparsevae.sparsity.hardening import harden
 
 TOLERANCE = 1e-5  # of 1 + the largest output
-_N_NUMBERS = 2**20  # in a batch of inputs, at most
+_N_NUMBERS = 2**18  # in a batch of inputs, at most
 _FREE = 12  # length of axes of any length
 
 

@@ -190,6 +190,20 @@ def test_constants_that_reach_over_a_border_leave_one_for_all(layer, n_left):
     assert check_compact(model).get_layer("first").filters == 2
 
 
+@pytest.mark.parametrize("bias_axes", [None, "d"])
+@pytest.mark.parametrize(
+    ("equation", "shape"), [("abc,cd->abd", (3, None)), ("abc,dc->adb", (None, 3))]
+)
+def test_constants_in_front_of_an_einsum(equation, shape, bias_axes):
+    inputs = keras.Input((3, 2))
+    gate = fixed(2, 4, closed=[(0, 1), (1, 1)])
+    x = GatedDense(4, gate=gate, activation="sigmoid", name="first")(inputs)
+    shape = tuple(5 if size is None else size for size in shape)
+    x = layers.EinsumDense(equation, shape, bias_axes=bias_axes)(x)
+    model = trained(keras.Model(inputs, x), np.random.default_rng(0))
+    assert check_compact(model).get_layer("first").units == 3
+
+
 def test_a_channel_that_lives_through_a_skip_only_stays():
     inputs = keras.Input((3,))
     a = layers.Dense(4, name="a")(inputs)

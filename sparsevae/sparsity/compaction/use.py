@@ -31,8 +31,9 @@ class Use:
     ):
         rule, call = node.rule, node.call
         self.layer = id(call.layer)
-        weights = rule.kernels(call.layer).astype("float64")
-        self._sums, self._links = weights.sum(axis=0), (weights != 0).any(axis=0)
+        self._weights = rule.kernels(call.layer)
+        self._links = (self._weights != 0).any(axis=0)
+        self._wanted = self._reaching = None
         n_inputs, n_outputs = self._links.shape
         (given,), (made,) = node.inputs, node.outputs
         axes = rule.axis(call, INPUT), rule.axis(call, OUTPUT)
@@ -54,7 +55,9 @@ class Use:
     def _read(self, removed):
         """Removed inputs that reach an output which matters."""
         wanted = self._needed & ~removed[self.outputs]
-        return removed[self.inputs] & self._links[:, wanted].any(axis=1)
+        if self._wanted is None or (wanted != self._wanted).any():
+            self._wanted, self._reaching = wanted, self._links[:, wanted].any(axis=1)
+        return removed[self.inputs] & self._reaching
 
     def stuck(self, removed: np.ndarray) -> np.ndarray:
         """Removed inputs whose part is not the same at all positions, booleans."""
@@ -87,7 +90,8 @@ class Use:
     def added(self, removed: np.ndarray) -> np.ndarray:
         """What removed inputs add to each output channel."""
         ending = self._read(removed) & self._ends
-        return np.where(ending, self.values, 0.0) @ self._sums
+        sums = self._weights[:, ending].sum(axis=0, dtype="float64")
+        return self.values[ending] @ sums
 
 
 def _at_one_position(pattern, axis, size):

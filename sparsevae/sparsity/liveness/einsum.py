@@ -75,6 +75,9 @@ class ChannelEinsum(Kernel):
         more = {} if kept.constants is None else {"bias_axes": new}
         return {"output_shape": sizes, **more}
 
+    def n_axes_behind(self, call: Call) -> int:
+        return len(call.output_shapes[0]) - 1 - self.axis(call, OUTPUT)
+
     def input_axis(self, layer: Any) -> int | None:
         source, axes, _ = letters(layer)
         return 0 if axes[0] in source else 1

@@ -147,13 +147,19 @@ class Kernel(Rule):
         old = call.layer.get_weights()
         bias = old.pop() if call.layer.bias is not None else None
         if kept.constants is not None:
+            shape = (-1, *(1,) * self.n_axes_behind(call))
             before = 0 if bias is None else bias.astype("float64")
-            bias = before + kept.constants
+            bias = before + kept.constants.reshape(shape)
         if kept.shares is not None:
             axis = self.input_axis(call.layer)
             old = [np.moveaxis(np.moveaxis(old[0], axis, -1) @ kept.shares, -1, axis)]
         new = self.cut(call.layer, old, inputs, outputs)
         return new if bias is None else [*new, bias[outputs]]
+
+    def n_axes_behind(self, call: Call) -> int:
+        """Axes of length 1 that a bias has behind its channels."""
+        del call
+        return 0
 
     def input_axis(self, layer: Any) -> int | None:
         """Axis of the kernel as it is stored; None where an input has no part of its own."""
