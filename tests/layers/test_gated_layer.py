@@ -139,7 +139,7 @@ def test_unknown_gates_are_refused_with_a_suggestion():
 @each_layer
 def test_quantization_is_refused(name):
     layer, _ = made(name)
-    with pytest.raises(NotImplementedError, match="fold"):
+    with pytest.raises(NotImplementedError, match="harden"):
         layer.quantize("int8")
 
 
