@@ -109,7 +109,8 @@ def flat_record(record: dict[str, Any], run: str) -> dict[str, Any]:
     """A record as one row of a table: all tables of runs have these columns.
 
     Names of nested entries are joined by underscores: `score_mig`, `density_LAYER`. Settings have
-    their own names. Lists, and settings that are dicts, become JSON; null becomes NaN; the
+    their own names; of one that the record has an entry for, such as `data_source`, what was used
+    is given and not what was asked for. Lists, and settings that are dicts, become JSON; null becomes NaN; the
     record's own `name` is left out.
 
     Args:
@@ -125,7 +126,7 @@ def flat_record(record: dict[str, Any], run: str) -> dict[str, Any]:
             continue
         of_settings = key == "settings" and isinstance(value, dict)
         parts = (
-            [{name: _cell(item)} for name, item in value.items() if name != "name"]
+            [{k: _cell(item)} for k, item in value.items() if k not in ("name", *record)]
             if of_settings
             else [_flat(_SHORT.get(key, key), value)]
         )

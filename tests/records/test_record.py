@@ -88,6 +88,13 @@ def test_column_named_twice_is_refused(tmp_path):
         read_records(tmp_path)
 
 
+def test_of_a_setting_that_the_record_names_too_what_was_used_counts(tmp_path):
+    settings = {"name": "asked", "data_source": "auto", "seed": 1}
+    write_record(tmp_path / "run", {"name": "run", "settings": settings, "data_source": "render"})
+    (row,) = read_records(tmp_path).to_dict("records")
+    assert row == {"data_source": "render", "seed": 1}
+
+
 def test_record_must_be_a_dict(tmp_path):
     with pytest.raises(TypeError, match="`record`"):
         write_record(tmp_path, [1])

@@ -31,6 +31,13 @@ def test_run_stays_a_function():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_runs_are_read_into_a_table(finished):
+    folder, record = finished
+    row = records.read_records(folder.parent).loc["tiny"]
+    assert row.elbo == record["elbo"] and row.seed == record["settings"]["seed"]
+    assert row.data_source == record["data_source"] != record["settings"]["data_source"]
+
+
 def test_a_run_leaves_everything_behind(finished):
     folder, _record = finished
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
