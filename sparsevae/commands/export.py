@@ -24,6 +24,8 @@ class Arguments:
     """Of the weights, for the card: such as Apache-2.0."""
     compact: bool = True
     """Take out the channels that do nothing; outputs stay the same."""
+    drop_latents: bool = False
+    """Take out latents that are closed on both sides too; the card says which stay."""
     overwrite: bool = False
     """Replace the folder if it exists."""
 
@@ -40,9 +42,10 @@ def export() -> None:
         formats=arguments.formats,
         license=arguments.license,
         compact=arguments.compact,
+        drop_latents=arguments.drop_latents,
         overwrite=arguments.overwrite,
     )
-    if arguments.compact:
+    if arguments.compact and not arguments.drop_latents:  # which gives other codes
         print(compare_encoders(arguments.run, folder))
     print(f"Encoder: {folder} (sv.export.load, or any TensorFlow: see its README.md)")
 

@@ -63,6 +63,8 @@ def readme(card: dict, name: str) -> str:
         facts["data"] = f"{card['settings']['data']} ({card['data_source']})"
     if (before := card.get("n_parameters_before_compaction", 0)) > card["n_parameters"]:
         facts["parameters before dead channels were taken out"] = f"{before:,}"
+    if card.get("dropped_latents"):
+        facts["latents of the trained model"] = ", ".join(map(str, card["latents"]))
     facts |= {k: card[k] for k in ("step", "elbo", "active_latents") if k in card}
     parts = [
         text,

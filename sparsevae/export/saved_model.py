@@ -24,6 +24,7 @@ def save(
     formats: Collection[str] = (),
     license: str | None = None,
     compact: bool = True,
+    drop_latents: bool = False,
     overwrite: bool = False,
 ) -> Path:
     """Writes a SavedModel, `model.keras` and a card; the folder is whole or not there at all.
@@ -43,6 +44,8 @@ def save(
         license: Of the weights, such as "Apache-2.0"; None is stated as such.
         compact: Whether channels that do nothing are taken out, as by `sparsity.compact`, which
             leaves outputs as they are.
+        drop_latents: Whether latents go that are closed on both sides, see `sparsity.compact`. The
+            card's `latents` are the numbers of those that stay.
         overwrite: Whether an existing folder is replaced.
 
     Returns:
@@ -53,16 +56,25 @@ def save(
         ImportError: if the packages of a format are not installed, naming the extra.
         OSError: if the disk is full.
         RuntimeError: if a format gives other codes than the SavedModel.
-        ValueError: for an unknown format, or a model with NaN weights.
+        ValueError: for an unknown format, a model with NaN weights, or `drop_latents` without
+            `compact`.
     """
+    if drop_latents and not compact:
+        raise ValueError(
+            "`drop_latents` must be False with compact=False, which takes nothing out. "
+            "Received: drop_latents=True"
+        )
     check_formats(formats)
     folder = Path(folder)
     stock = sparsity.harden(vae, dtype="float32")
     _check_finite(stock)
     n_before = stock.count_params()
+    latents = range(vae.latent_dim)
     if compact:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # nothing to remove
-            stock = sparsity.compact(stock)
+        if drop_latents:
+            latents = np.flatnonzero(~sparsity.closed_latents(*stock.networks))
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # the card says it
+            stock = sparsity.compact(stock, drop_latents=drop_latents)
     with records.atomic_folder(folder, overwrite=overwrite) as temporary:
         tf.saved_model.save(
             module := _Servable(stock), str(temporary), signatures=module.signatures()
@@ -70,6 +82,8 @@ def save(
         stock.save(temporary / "model.keras")
         card = _card(vae, stock, record or {}, license)
         card["n_parameters_before_compaction"] = n_before
+        card["latents"] = [int(latent) for latent in latents]
+        card["dropped_latents"] = sorted({*range(vae.latent_dim)} - {*card["latents"]})
         card["formats"] = export_formats(stock.encoder, formats, temporary)
         files = [path for path in temporary.rglob("*") if path.is_file()]
         card["n_bytes"] = sum(path.stat().st_size for path in files)
@@ -149,7 +163,7 @@ def _card(vae, stock, record, license):
             "dtype": "float32",
             "range": [0, 1],
         },
-        "output": {"codes": [None, vae.latent_dim], "log_variance": [None, vae.latent_dim]},
+        "output": {"codes": [None, stock.latent_dim], "log_variance": [None, stock.latent_dim]},
         **{name: record[name] for name in named if name in record},
         "density": float(sparsity.share_of_links(layers, _is_open)) if layers else 1.0,
         "densities": densities,

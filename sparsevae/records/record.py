@@ -110,8 +110,8 @@ def flat_record(record: dict[str, Any], run: str) -> dict[str, Any]:
 
     Names of nested entries are joined by underscores: `score_mig`, `density_LAYER`. Settings have
     their own names; of one that the record has an entry for, such as `data_source`, what was used
-    is given and not what was asked for. Lists, and settings that are dicts, become JSON; null becomes NaN; the
-    record's own `name` is left out.
+    is given and not what was asked for. Lists, and settings that are dicts, become JSON; null
+    becomes NaN; the record's own `name` is left out.
 
     Args:
         record: As of `read_record`.

@@ -16,6 +16,7 @@ from sparsevae.sparsity.distortion import Distortion
 from sparsevae.sparsity.failure_watch import FailureWatch, Finding, failures
 from sparsevae.sparsity.fixed_mask import FixedMask
 from sparsevae.sparsity.hardening import harden
+from sparsevae.sparsity.latents import closed_latents
 from sparsevae.sparsity.links import (
     by_name,
     gated_layers,
@@ -53,6 +54,7 @@ __all__ = [
     "TopK",
     "at_start",
     "by_name",
+    "closed_latents",
     "compact",
     "compare",
     "cut_below",

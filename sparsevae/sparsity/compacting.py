@@ -4,16 +4,21 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
 
 from sparsevae.checks import check_integer
 from sparsevae.sparsity import compaction
+from sparsevae.sparsity.compaction import WHOLE, Ends
 from sparsevae.sparsity.hardening import harden
+from sparsevae.sparsity.latents import closed_latents, without_inputs, without_outputs
 from sparsevae.sparsity.links import gated_layers
 from sparsevae.sparsity.liveness import has_graph
 from sparsevae.sparsity.same_outputs import TOLERANCE, largest_difference
 
+_NO = "no channel is dead"
 
-def compact(model: keras.Model, multiple_of: int = 1) -> keras.Model:
+
+def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False) -> keras.Model:
     """The same function in fewer channels: those that do nothing are taken out.
 
     Gates are fixed at their test rule, as by `harden`. Channels that no output needs are removed.
@@ -28,6 +33,9 @@ def compact(model: keras.Model, multiple_of: int = 1) -> keras.Model:
             `networks`, as `SparseVAE`, which gives one of their compacted networks.
         multiple_of: Widths of layers are multiples of it where they can: channels stay that might
             have gone. For runtimes that are slow at odd widths.
+        drop_latents: Whether latents of a VAE go that are closed on both sides: neither mean nor
+            variance varies with the image, and the decoder does not read them. A warning names
+            them; codes have the other latents in their order.
 
     Returns:
         Functional model of stock layers, nested models unrolled, not compiled. Inputs and outputs
@@ -41,15 +49,38 @@ def compact(model: keras.Model, multiple_of: int = 1) -> keras.Model:
             output)`, which is a defect here.
     """
     check_integer("multiple_of", multiple_of, minimum=1)
-    _check_model(model)
-    if hasattr(model, "with_networks"):
-        return model.with_networks(*(compact(network, multiple_of) for network in model.networks))
+    _check_model(model, drop_latents)
+    if not hasattr(model, "with_networks"):
+        small = _compacted(model, multiple_of)
+        if small is None:
+            warnings.warn(f"nothing to remove from {model.name!r}: {_NO}", stacklevel=2)
+            return harden(model) if gated_layers(model) else model
+        return small
+    ends, dropped = [WHOLE, WHOLE], np.empty(0, int)
+    if drop_latents:
+        closed = closed_latents(*model.networks)
+        ends, dropped = [Ends(outputs=~closed), Ends(inputs=~closed)], np.flatnonzero(closed)
+    networks = list(zip(model.networks, ends, strict=True))
+    small = [_compacted(network, multiple_of, end) for network, end in networks]
+    if small == [None, None]:
+        warnings.warn(f"nothing to remove from {model.name!r}: {_NO}", stacklevel=2)
+    if len(dropped):
+        warnings.warn(f"dropped latents {', '.join(map(str, dropped))}", stacklevel=2)
+    pairs = zip(small, model.networks, strict=True)
+    return model.with_networks(*(net if net else harden(old) for net, old in pairs))
+
+
+def _compacted(model, multiple_of, ends=WHOLE):
+    """The compacted model; None if there is nothing to remove."""
     fixed = harden(model)
-    plan = compaction.plan(fixed, multiple_of)
+    plan = compaction.plan(fixed, multiple_of, ends)
     if plan.removes_nothing:
-        warnings.warn(f"nothing to remove from {model.name!r}: no channel is dead", stacklevel=2)
-        return fixed if gated_layers(model) else model
+        return None
     small = compaction.build(fixed, plan)
+    if ends.outputs is not None:
+        fixed = without_outputs(fixed, ends.outputs)
+    if ends.inputs is not None:
+        fixed = without_inputs(fixed, ends.inputs)
     difference = largest_difference(fixed, small)
     if not difference <= TOLERANCE:
         raise ValueError(
@@ -60,9 +91,14 @@ def compact(model: keras.Model, multiple_of: int = 1) -> keras.Model:
     return small
 
 
-def _check_model(model: Any) -> None:
+def _check_model(model: Any, drop_latents: bool) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a Keras model. Received: {model!r}")
+    if drop_latents and not hasattr(model, "with_networks"):
+        raise ValueError(
+            "`drop_latents` must be False for models other than SparseVAE, which have no latents. "
+            f"Received: {type(model).__name__} {model.name!r}"
+        )
     for network in getattr(model, "networks", [model]):
         if not has_graph(network):
             raise ValueError(

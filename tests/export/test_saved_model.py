@@ -169,6 +169,26 @@ def test_dead_channels_are_taken_out_unless_asked_not_to(tmp_path, images):
     assert "taken out" not in (tmp_path / "whole" / "README.md").read_text()
 
 
+def test_closed_latents_are_dropped_on_request_and_the_card_says_which_stay(tmp_path, images):
+    vae = models.conv_vae((16, 16, 1), 3, gate="hard_concrete", seed=1)
+    for layer in vae.gated_layers:
+        weight = layer.gate.trainable_variables[0]
+        log_alpha = np.full(layer.gate.mask_shape, 3.0)
+        if layer.name in ("encoder_z_mean", "encoder_z_log_var"):
+            log_alpha[:, 1] = -6
+        if layer.name == "decoder_dense_1":
+            log_alpha[1] = -6
+        weight.assign(log_alpha / layer.gate.learning_rate_multiplier)
+    whole = export.load(export.save(vae, tmp_path / "whole"))
+    fewer = export.load(export.save(vae, tmp_path / "fewer", drop_latents=True))
+    assert (whole.card["latents"], fewer.card["latents"]) == ([0, 1, 2], [0, 2])
+    assert fewer.card["output"]["codes"] == [None, 2]
+    np.testing.assert_allclose(fewer.encode(images), whole.encode(images)[:, [0, 2]], atol=1e-5)
+    assert "| latents of the trained model | 0, 2 |" in (tmp_path / "fewer/README.md").read_text()
+    with pytest.raises(ValueError, match="`drop_latents` must be False with compact=False"):
+        export.save(vae, tmp_path / "no", compact=False, drop_latents=True)
+
+
 def test_the_keras_file_holds_stock_layers_only(vae, folder, images):
     stock = keras.saving.load_model(folder / "model.keras")
     assert stock.gated_layers == []

@@ -51,3 +51,49 @@ def test_a_vae_beside_its_compacted_one():
     found = sparsity.compare(vae, sv.compact(vae), batch_sizes=(2,))
     assert found.totals.ratio["parameters"] > 4 and found.largest_difference < 1e-5
     assert {"encoder_conv_1", "decoder_dense_1"} <= set(found.channels.layer)
+
+
+def close_latents(vae, latents):
+    """Closes all links of these latents, on both sides."""
+    for layer in vae.gated_layers:
+        mask = np.array(layer.gate.open)
+        if layer.name in ("encoder_z_mean", "encoder_z_log_var"):
+            mask[:, latents] = 0
+        if layer.name == "decoder_dense_1":
+            mask[latents] = 0
+        layer.gate.open.assign(mask)
+
+
+def test_latents_closed_on_both_sides_are_dropped_on_request():
+    vae = pruned(conv_vae, "links", 0.5)
+    close_latents(vae, [1, 3])
+    assert sv.compact(vae).latent_dim == 4
+    with pytest.warns(UserWarning, match="dropped latents 1, 3$"):
+        small = sv.compact(vae, drop_latents=True)
+    assert small.latent_dim == 2
+    np.testing.assert_allclose(small.codes(IMAGES), vae.codes(IMAGES)[:, [0, 2]], atol=1e-5)
+    z = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    wide, narrow = (net(z_) for net, z_ in ((vae.decoder, z), (small.decoder, z[:, [0, 2]])))
+    np.testing.assert_allclose(narrow, wide, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_latents_open_on_one_side_stay(side):
+    vae = pruned(conv_vae, "links", 0.5)
+    before = {layer.name: np.array(layer.gate.open) for layer in vae.gated_layers}
+    close_latents(vae, [1])
+    for layer in vae.gated_layers:
+        if layer.name.startswith(side):
+            layer.gate.open.assign(before[layer.name])
+    assert sv.compact(vae, drop_latents=True).latent_dim == 4
+
+
+def test_a_model_whose_latents_are_all_closed_keeps_one():
+    vae = pruned(conv_vae, "links", 0.0)
+    with pytest.warns(UserWarning, match="dropped latents 1, 2, 3"):
+        assert sv.compact(vae, drop_latents=True).latent_dim == 1
+
+
+def test_only_a_vae_has_latents():
+    with pytest.raises(ValueError, match="`drop_latents` must be False for models other than"):
+        sv.compact(conv_vae((16, 16, 1), 3).encoder, drop_latents=True)

@@ -5,6 +5,7 @@ function with fewer channels. May import keras, numpy, `liveness`, which has the
 """
 
 from sparsevae.sparsity.compaction.building import build
+from sparsevae.sparsity.compaction.labelling import WHOLE, Ends
 from sparsevae.sparsity.compaction.planning import Plan, plan
 
-__all__ = ["Plan", "build", "plan"]
+__all__ = ["WHOLE", "Ends", "Plan", "build", "plan"]

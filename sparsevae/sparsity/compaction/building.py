@@ -5,13 +5,17 @@ import keras
 from sparsevae.sparsity.compaction.planning import Plan
 from sparsevae.sparsity.copying import copied
 from sparsevae.sparsity.liveness.graph import Node, called
+from sparsevae.sparsity.liveness.pattern import along
 from sparsevae.sparsity.liveness.rule import Kept
 
 
 def build(model: keras.Model, plan: Plan) -> keras.Model:
     """A functional model of what stays of `model`, nested models unrolled."""
     builder = _Builder(plan)
-    given = [keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in model.inputs]
+    given = [
+        keras.Input(batch_shape=(x.shape[0], *_shape(x, kept)), dtype=x.dtype, name=x.name)
+        for x, kept in zip(model.inputs, map(plan.kept.get, plan.graph.inputs), strict=True)
+    ]
     tensors = dict(zip(plan.graph.inputs, given, strict=True))
     for node in plan.graph.nodes:
         made = called(node, builder.layer(node), tensors)
@@ -24,6 +28,12 @@ def build(model: keras.Model, plan: Plan) -> keras.Model:
         keras.tree.pack_sequence_as(function._outputs_struct, outputs),
         name=model.name,
     )
+
+
+def _shape(x, kept):
+    """Shape of an input without what is removed."""
+    sizes = enumerate(x.shape[1:])
+    return [size if size is None else int(along(kept, k, size).sum()) for k, size in sizes]
 
 
 class _Builder:

@@ -1,5 +1,6 @@
 """The labels of all tensors of a model: which channels can only go together."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -10,19 +11,37 @@ from sparsevae.sparsity.liveness.labels import LabelPattern, Labels, varying_axe
 from sparsevae.sparsity.liveness.pattern import Shape
 
 
-def label(graph: Graph, inputs: Sequence[Shape]) -> tuple[dict[int, LabelPattern], np.ndarray]:
+@dataclasses.dataclass(frozen=True)
+class Ends:
+    """Which entries along the last axis of a model's inputs and outputs stay; None: all."""
+
+    inputs: np.ndarray | None = None
+    outputs: np.ndarray | None = None
+
+
+WHOLE = Ends()
+
+
+def label(
+    graph: Graph, inputs: Sequence[Shape], ends: Ends
+) -> tuple[dict[int, LabelPattern], np.ndarray]:
     """Sets of channels that are kept or removed together.
 
     Args:
         graph: Of a model.
         inputs: Shapes of its inputs.
+        ends: What must stay of its inputs and outputs.
 
     Returns:
         The bundle of each entry, an integer pattern for each tensor by its number, of which only
         one axis has different ones; and which bundles stay in any case, booleans.
     """
     labels = Labels()
-    found = {n: labels.pinned(shape) for n, shape in zip(graph.inputs, inputs, strict=True)}
+    found = {}
+    for number, shape in zip(graph.inputs, inputs, strict=True):
+        entries = shape[-1] if ends.inputs is not None else 1
+        found[number] = labels.fresh((*(1,) * (len(shape) - 1), entries) if shape else ())
+        _pin(labels, found[number], ends.inputs)
     uses = {}
     for node in graph.nodes:
         given = [found[number] for number in node.inputs]
@@ -35,8 +54,12 @@ def label(graph: Graph, inputs: Sequence[Shape]) -> tuple[dict[int, LabelPattern
             _tie_uses(labels, first, (given, made))
         found.update(zip(node.outputs, made, strict=True))
     for number in graph.outputs:
-        labels.pin(found[number])
+        _pin(labels, found[number], ends.outputs)
     return _along_one_axis(labels, found)
+
+
+def _pin(labels, pattern, stay):
+    labels.pin(pattern if stay is None else np.broadcast_arrays(pattern, stay)[0][..., stay])
 
 
 def _takes_arrays(node: Node) -> bool:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from sparsevae.sparsity.compaction.constants import values_of
-from sparsevae.sparsity.compaction.labelling import label
+from sparsevae.sparsity.compaction.labelling import WHOLE, Ends, label
 from sparsevae.sparsity.compaction.use import Use
 from sparsevae.sparsity.liveness import Kernel, follow
 from sparsevae.sparsity.liveness.graph import Graph
@@ -36,7 +36,7 @@ class Plan:
         return all(pattern.all() for pattern in self.kept.values())
 
 
-def plan(model: keras.Model, multiple_of: int = 1) -> Plan:
+def plan(model: keras.Model, multiple_of: int = 1, ends: Ends = WHOLE) -> Plan:
     """Finds what can be removed from a model of stock layers that `has_graph`.
 
     A bundle of channels, which can only go together, is removed if no output needs it, or if it is
@@ -47,8 +47,9 @@ def plan(model: keras.Model, multiple_of: int = 1) -> Plan:
     Args:
         model: Its closed links are weights of 0.
         multiple_of: Channels of a layer stay until there are so many, or all of them.
+        ends: What must stay of inputs and outputs; the rest goes where it is dead.
     """
-    planner = _Planner(model)
+    planner = _Planner(model, ends)
     planner.settle(multiple_of)
     kept = {number: ~planner.removed[pattern] for number, pattern in planner.bundles.items()}
     return Plan(planner.graph, kept, planner.constants(), planner.shares())
@@ -57,10 +58,11 @@ def plan(model: keras.Model, multiple_of: int = 1) -> Plan:
 class _Planner:
     """Begins with all removed that may be, and takes back what must stay."""
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, ends: Ends):
         live = follow(model)
         self.graph = live.graph
-        self.bundles, pinned = label(live.graph, [tuple(x.shape[1:]) for x in model.inputs])
+        shapes = [tuple(x.shape[1:]) for x in model.inputs]
+        self.bundles, pinned = label(live.graph, shapes, ends)
         varying, needed = (self._bundles_of(p, len(pinned)) for p in (live.varying, live.needed))
         self.constant = ~varying
         self.removed = ~pinned & ~(varying & needed)
