@@ -15,8 +15,6 @@ from sparsevae.sparsity.links import gated_layers
 from sparsevae.sparsity.liveness import has_graph
 from sparsevae.sparsity.same_outputs import TOLERANCE, largest_difference
 
-_NO = "no channel is dead"
-
 
 def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False) -> keras.Model:
     """The same function in fewer channels: those that do nothing are taken out.
@@ -50,43 +48,38 @@ def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False
     """
     check_integer("multiple_of", multiple_of, minimum=1)
     _check_model(model, drop_latents)
-    if not hasattr(model, "with_networks"):
-        small = _compacted(model, multiple_of)
-        if small is None:
-            warnings.warn(f"nothing to remove from {model.name!r}: {_NO}", stacklevel=2)
-            return harden(model) if gated_layers(model) else model
-        return small
-    ends, dropped = [WHOLE, WHOLE], np.empty(0, int)
+    networks = getattr(model, "networks", [model])
+    fixed, ends = list(map(harden, networks)), [WHOLE] * len(networks)
     if drop_latents:
-        closed = closed_latents(*model.networks)
-        ends, dropped = [Ends(outputs=~closed), Ends(inputs=~closed)], np.flatnonzero(closed)
-    networks = list(zip(model.networks, ends, strict=True))
-    small = [_compacted(network, multiple_of, end) for network, end in networks]
-    if small == [None, None]:
-        warnings.warn(f"nothing to remove from {model.name!r}: {_NO}", stacklevel=2)
-    if len(dropped):
-        warnings.warn(f"dropped latents {', '.join(map(str, dropped))}", stacklevel=2)
-    pairs = zip(small, model.networks, strict=True)
-    return model.with_networks(*(net if net else harden(old) for net, old in pairs))
+        closed = closed_latents(*fixed)
+        ends = [Ends(outputs=~closed), Ends(inputs=~closed)]
+        if closed.any():
+            dropped = ", ".join(map(str, np.flatnonzero(closed)))
+            warnings.warn(f"dropped latents {dropped}", stacklevel=2)
+    small = [_compacted(net, multiple_of, end) for net, end in zip(fixed, ends, strict=True)]
+    if small == fixed:
+        warnings.warn(f"nothing to remove from {model.name!r}: no channel is dead", stacklevel=2)
+        small = networks if not gated_layers(model) else fixed
+    return model.with_networks(*small) if hasattr(model, "with_networks") else small[0]
 
 
-def _compacted(model, multiple_of, ends=WHOLE):
-    """The compacted model; None if there is nothing to remove."""
-    fixed = harden(model)
+def _compacted(fixed, multiple_of, ends):
+    """The compacted model; the one given if there is nothing to remove."""
     plan = compaction.plan(fixed, multiple_of, ends)
     if plan.removes_nothing:
-        return None
+        return fixed
     small = compaction.build(fixed, plan)
+    expected = fixed
     if ends.outputs is not None:
-        fixed = without_outputs(fixed, ends.outputs)
+        expected = without_outputs(fixed, ends.outputs)
     if ends.inputs is not None:
-        fixed = without_inputs(fixed, ends.inputs)
-    difference = largest_difference(fixed, small)
+        expected = without_inputs(fixed, ends.inputs)
+    difference = largest_difference(expected, small)
     if not difference <= TOLERANCE:
         raise ValueError(
             "`compact` must not change outputs, and would have by "
             f"{difference:.2g} of 1 + their size: please report this model. "
-            f"Received: {model.name!r}"
+            f"Received: {fixed.name!r}"
         )
     return small
 

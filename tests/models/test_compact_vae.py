@@ -64,12 +64,13 @@ def close_latents(vae, latents):
         layer.gate.open.assign(mask)
 
 
-def test_latents_closed_on_both_sides_are_dropped_on_request():
+@pytest.mark.parametrize("multiple_of", [1, 4])
+def test_latents_closed_on_both_sides_are_dropped_on_request(multiple_of):
     vae = pruned(conv_vae, "links", 0.5)
     close_latents(vae, [1, 3])
     assert sv.compact(vae).latent_dim == 4
     with pytest.warns(UserWarning, match="dropped latents 1, 3$"):
-        small = sv.compact(vae, drop_latents=True)
+        small = sv.compact(vae, multiple_of=multiple_of, drop_latents=True)
     assert small.latent_dim == 2
     np.testing.assert_allclose(small.codes(IMAGES), vae.codes(IMAGES)[:, [0, 2]], atol=1e-5)
     z = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")

@@ -63,6 +63,7 @@ class _Planner:
         self.graph = live.graph
         shapes = [tuple(x.shape[1:]) for x in model.inputs]
         self.bundles, pinned = label(live.graph, shapes, ends)
+        self.dropped = self._of_ends(ends)
         varying, needed = (self._bundles_of(p, len(pinned)) for p in (live.varying, live.needed))
         self.constant = ~varying
         self.removed = ~pinned & ~(varying & needed)
@@ -71,6 +72,17 @@ class _Planner:
         for node in self.graph.nodes:
             if isinstance(node.rule, Kernel) and node.rule.makes_channels:
                 self.layers[id(node.call.layer)].append(Use(node, live, self.bundles, values))
+
+    def _of_ends(self, ends):
+        """Bundles of the inputs and outputs that need not stay."""
+        sides = (self.graph.inputs, ends.inputs), (self.graph.outputs, ends.outputs)
+        found = [
+            np.broadcast_arrays(self.bundles[number], stay)[0][..., ~stay].ravel()
+            for numbers, stay in sides
+            if stay is not None
+            for number in numbers
+        ]
+        return np.concatenate([np.empty(0, int), *found])
 
     def _bundles_of(self, patterns, n):
         """Bundles with an entry that a pattern calls live."""
@@ -134,8 +146,8 @@ class _Planner:
         """As many of a layer's removed channels as are missing to a multiple."""
         back = []
         for use, *_ in self.layers.values():
-            gone = self.removed[use.outputs]
-            back += list(use.outputs[gone][: -np.sum(~gone) % multiple_of])
+            gone = self.removed[use.outputs] & ~np.isin(use.outputs, self.dropped)
+            back += list(use.outputs[gone][: -np.sum(~self.removed[use.outputs]) % multiple_of])
         return back
 
     def _last(self):
