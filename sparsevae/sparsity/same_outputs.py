@@ -21,7 +21,7 @@ def largest_difference(first: keras.Model, second: keras.Model) -> float:
     which may be indices, are 0 and 1. Models of half precision are compared in float32, where
     what differs is not rounding. NaN if an output of the second alone is.
     """
-    first, second = (_single(model) for model in (first, second))
+    first, second = (not_half(model) for model in (first, second))
     largest = 0.0
     for given in inputs_for(first):
         pairs = zip(*(_outputs(model, given) for model in (first, second)), strict=True)
@@ -38,7 +38,8 @@ def _worse(number):
     return (np.isnan(number), number)
 
 
-def _single(model):
+def not_half(model: keras.Model) -> keras.Model:
+    """The model, or its float32 copy if it computes anything in half precision."""
     dtypes = {layer.compute_dtype for layer in model._flatten_layers()}
     return harden(model, "float32") if dtypes & {"float16", "bfloat16"} else model
 

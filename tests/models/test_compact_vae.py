@@ -39,6 +39,16 @@ def test_codes_and_elbo_stay(make, granularity, density, tmp_path):
     np.testing.assert_array_equal(loaded.codes(IMAGES), small.codes(IMAGES))
 
 
+@pytest.mark.parametrize("dtype_policy", ["mixed_bfloat16", "mixed_float16"], indirect=True)
+def test_half_precision(dtype_policy):
+    vae = pruned(conv_vae, "links", 0.03)
+    small = sv.compact(vae)
+    assert {layer.dtype_policy.name for layer in small.encoder.layers} == {dtype_policy, "float32"}
+    largest = sparsity.compare(vae, small, batch_sizes=()).largest_difference
+    assert small.count_params() < sv.harden(vae).count_params() and largest < 1e-5
+    np.testing.assert_allclose(small.codes(IMAGES), vae.codes(IMAGES), atol=0.05)
+
+
 def test_what_is_compacted_can_be_trained_on():
     small = sv.compact(pruned(conv_vae, "channels", 0.3))
     small.compile("adam")

@@ -67,7 +67,7 @@ class _Planner:
         varying, needed = (self._bundles_of(p, len(pinned)) for p in (live.varying, live.needed))
         self.constant = ~varying
         self.removed = ~pinned & ~(varying & needed)
-        values = values_of(model, live.graph)
+        values = values_of(model)
         self.layers = collections.defaultdict(list)  # uses of each layer where constants end
         for node in self.graph.nodes:
             if isinstance(node.rule, Kernel) and node.rule.makes_channels:

@@ -42,8 +42,8 @@ class Use:
         self._needed = along(live.needed[made], axes[1], n_outputs)
         self.values, even = np.zeros(n_inputs), np.zeros(n_inputs, bool)
         if values is not None:
+            rounding = 16 * np.finfo(values[given].dtype).eps
             found = np.moveaxis(values[given], axes[0], -1).reshape(-1, n_inputs).astype("float64")
-            rounding = 16 * np.finfo(call.layer.compute_dtype).eps
             even = np.ptp(found, axis=0) <= rounding * np.abs(found).max(axis=0)
             self.values = found[0]
         constant = even & ~along(live.varying[given], axes[0], n_inputs)
