@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.links import gated_layers, open_links
@@ -15,7 +16,10 @@ from sparsevae.sparsity.liveness import UNKNOWN, Kernel, Live
 
 @dataclasses.dataclass
 class _Entry:
-    """A layer over all its uses; links are booleans `(in_channels, out_channels)` or None."""
+    """A layer over all its uses; links are booleans `(in_channels, out_channels)` or None.
+
+    Where gates switch weights, they are `(window * in_channels, out_channels)`.
+    """
 
     layer: keras.layers.Layer
     n_links: int | None
@@ -86,6 +90,9 @@ def _uses(live: Live) -> Iterator[_Entry]:
             gated = isinstance(call.layer, GatedLayer)
             links, n_links = rule.links(call), rule.n_links(call)
             effective = rule.effective_links(call, varying[0], needed[0])
+            if gated:
+                links, effective = _switched(call.layer, links, effective)
+                n_links = links.size
             closed = "all links open" if links.sum() == n_links else "links of weight 0 are closed"
             note = "" if gated else f"stock layer: {closed}"
             yield _Entry(call.layer, n_links, links, effective, rule.multiplications(call), note)
@@ -97,9 +104,17 @@ def _uses(live: Live) -> Iterator[_Entry]:
             yield _Entry(call.layer, None, None, None, rule.multiplications(call), known)
 
 
+def _switched(layer, links, effective):
+    """Open and effective links of a gated layer; where gates switch weights each is one."""
+    if layer.granularity != "weights":
+        return links, effective
+    weights = ops.convert_to_numpy(layer.gate.support()).astype(bool)
+    return weights, weights & np.resize(effective, weights.shape)
+
+
 def _inside(layer, reached):
     """Gated layers that the graph does not show: all open links count, if any can."""
     for gated in gated_layers(layer):
-        links = open_links(gated)
+        links, _ = _switched(gated, open_links(gated), True)
         note = "no rule" if gated is layer else f"inside {layer.name}, which has no rule"
         yield _Entry(gated, links.size, links, links & reached, None, note)

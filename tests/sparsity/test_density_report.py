@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import zoo
 from keras import layers
 
 import sparsevae as sv
@@ -245,3 +246,30 @@ def bent():
 def test_models_without_a_graph_are_refused(make):
     with pytest.raises(ValueError, match="`model` must be a functional or a built Sequential"):
         sparsity.report(make())
+
+
+@pytest.mark.parametrize("granularity", ["links", "weights", "channels"])
+def test_density_is_that_of_what_the_gates_switch(granularity):
+    control = sparsity.FixedMask(0.3, granularity=granularity)
+    model = sparsity.sparsify(zoo.residual(), control=control)
+    rng = np.random.default_rng(0)
+    for layer in model.gated_layers:
+        layer.gate.open.assign(rng.random(layer.gate.open.shape) < 0.3)
+    found = sparsity.report(model)
+    assert found.density == pytest.approx(float(model.gate_logs()["density"]))
+    n_weights = sum(int(np.prod(layer.kernel_shape)) for layer in model.gated_layers)
+    assert (found.table.links.sum() == n_weights) == (granularity == "weights")
+    effective = found.table.effective / found.table.links
+    assert (effective <= found.table.density).all()
+
+
+def test_effective_weights_are_open_ones_of_effective_links():
+    inputs = keras.Input((4, 4, 2))
+    conv = GatedConv2D(2, 2, gate=gates.Pruned(), granularity="weights", name="conv")
+    head = GatedConv2D(1, 1, gate=gates.Fixed([[1], [0]]), name="head")
+    model = keras.Model(inputs, head(conv(inputs)))
+    mask = np.zeros((8, 2))  # rows: (window, input)
+    mask[[0, 3, 4], 0], mask[1, 1] = 1, 1  # the second output is not read
+    conv.gate.open.assign(mask)
+    row = sparsity.report(model).table.set_index("layer").loc["conv"]
+    assert (row.links, row.open, row.effective) == (16, 4, 3)
