@@ -25,9 +25,9 @@ class Report:
     Attributes:
         table: A row for each layer with weights: `layer` (name), `kind`, `gated`, `links`, `open`,
             `effective` (counts of links, or of weights where gates switch these), `density`,
-            `effective_density` (shares of these), `parameters` (without those of gates), `flops` (multiplications by kernels for one
-            observation), `open_flops` (of open links), `note` (why it has no gate). NA where
-            there is no such number.
+            `effective_density` (shares of these), `parameters` (without those of gates), `flops`
+            (multiplications by kernels for one observation), `open_flops` (of open links), `note`
+            (why it has no gate). NA where there is no such number.
         without_rule: Names of layers, or of their activations, of which nothing is known: they
             count as live throughout. See `register_liveness`.
     """
