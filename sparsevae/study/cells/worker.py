@@ -1,9 +1,11 @@
 """A process of its own that runs cells one after another, on one core."""
 
+import contextlib
 import importlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any
 
 from sparsevae.checks import check_integer
 from sparsevae.cores import available_cores
+from sparsevae.study.cells.claims import claim
 
+_HELD = contextlib.ExitStack()  # claims, until the process ends
 LOGS = ".logs"  # folder of what workers print, in that of a study or search
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -64,14 +68,31 @@ def _run(target, arguments, core, log):
 
 def _set_up(core, log):
     """Keeps this process on one core, sends its output to a file, ends it with its parent."""
-    # TensorFlow counts the cores that it may use when it is imported.
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
+    if core is not None:
+        pin(core)
     log.parent.mkdir(parents=True, exist_ok=True)
     stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def pin(core: int) -> None:
+    """Keeps this process on a core that no other worker of this user has, if there is one.
+
+    Before TensorFlow is imported, which counts the cores that it may use.
+
+    Args:
+        core: The one to take where it is free, or where none is.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    folder = Path(tempfile.gettempdir(), f"sparsevae-cores-{os.getuid()}")
+    for free in (core, *(other for other in available_cores() if other != core)):
+        if _HELD.enter_context(claim(folder, str(free))):
+            os.sched_setaffinity(0, {free})
+            return
+    os.sched_setaffinity(0, {core})
 
 
 def _end_with_parent():

@@ -1,5 +1,8 @@
 """One cell of a study at a time, in this process."""
 
+import os
+import subprocess
+import sys
 import threading
 from contextlib import nullcontext
 
@@ -145,6 +148,38 @@ def test_workers_are_as_many_as_cores_at_most():
         match = f"`workers` must be an integer from 1 to {len(cores)}"
         with pytest.raises((ValueError, TypeError), match=match):
             pick_cores(workers)
+
+
+PIN = """
+import os, sys
+from sparsevae.study.cells.worker import pin
+pin(int(sys.argv[1]))
+print(*os.sched_getaffinity(0), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no pinning here")
+def test_workers_of_several_commands_take_different_cores(tmp_path):
+    """Each command begins to count at the first core."""
+    cores = pick_cores(None)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", PIN, str(cores[0])]
+
+    def begin():
+        process = subprocess.Popen(command, env=environment, **pipes)
+        return process, int(process.stdout.readline())
+
+    begun = [begin() for _ in cores]
+    assert sorted(core for _, core in begun) == cores
+    one_more = begin()
+    assert one_more[1] == cores[0]  # none is free
+    for process, _ in (*begun, one_more):
+        process.communicate("")
+    (last, core) = begin()
+    assert core == cores[0]
+    last.communicate("")
 
 
 def test_training_in_another_thread_gets_no_signals(study):
