@@ -64,11 +64,11 @@ class Gate(keras.layers.Layer, abc.ABC):
         self.mask_shape = tuple(input_shape)
         self.learning = self._add_state("learning", "ones")
 
-    def _add_state(self, name, initializer, dtype="float32"):
-        """Scalar that is not trained; the same on all replicas."""
+    def _add_state(self, name, initializer, dtype="float32", shape=()):
+        """Weight that is not trained; the same on all replicas."""
         return self.add_weight(
             name=name,
-            shape=(),
+            shape=shape,
             initializer=initializer,
             dtype=dtype,
             trainable=False,

@@ -26,13 +26,7 @@ class Pruned(Gate):
 
     def build(self, input_shape: tuple[int, int]) -> None:
         super().build(input_shape)
-        self.open = self.add_weight(
-            name="open",
-            shape=self.mask_shape,
-            initializer="ones",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.open = self._add_state("open", "ones", shape=self.mask_shape)
 
     def call(
         self,

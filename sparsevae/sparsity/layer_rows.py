@@ -88,11 +88,11 @@ def _uses(live: Live) -> Iterator[_Entry]:
         needed = [live.needed[number] for number in node.outputs]
         if isinstance(rule, Kernel):
             gated = isinstance(call.layer, GatedLayer)
-            links, n_links = rule.links(call), rule.n_links(call)
+            links = rule.links(call)
             effective = rule.effective_links(call, varying[0], needed[0])
             if gated:
                 links, effective = _switched(call.layer, links, effective)
-                n_links = links.size
+            n_links = links.size if gated else rule.n_links(call)
             closed = "all links open" if links.sum() == n_links else "links of weight 0 are closed"
             note = "" if gated else f"stock layer: {closed}"
             yield _Entry(call.layer, n_links, links, effective, rule.multiplications(call), note)

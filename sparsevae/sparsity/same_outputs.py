@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from sparsevae.sparsity.hardening import harden
+from sparsevae.sparsity.liveness.graph import function_of
 
 TOLERANCE = 1e-5  # of 1 + the largest output
 _N_NUMBERS = 2**18  # in a batch of inputs, at most
@@ -46,7 +47,6 @@ def not_half(model: keras.Model) -> keras.Model:
 
 def inputs_for(model: keras.Model, n: int = 64) -> Iterator[Any]:
     """Batches of random, zero and large inputs, in the structure that the model takes."""
-    function = model._functional if isinstance(model, keras.Sequential) else model
     shapes = [[_FREE if size is None else size for size in x.shape[1:]] for x in model.inputs]
     n = max(1, min(n, _N_NUMBERS // max(1, sum(int(np.prod(shape)) for shape in shapes))))
     rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def inputs_for(model: keras.Model, n: int = 64) -> Iterator[Any]:
             whole = "int" in x.dtype or x.dtype == "bool"
             values = rng.integers(0, 2, (n, *shape)) if whole else rng.normal(size=(n, *shape))
             drawn.append(ops.cast(values * (size > 0 if whole else size), x.dtype))
-        yield keras.tree.pack_sequence_as(function._inputs_struct, drawn)
+        yield keras.tree.pack_sequence_as(function_of(model)._inputs_struct, drawn)
 
 
 def _outputs(model, given):

@@ -4,7 +4,7 @@ import keras
 
 from sparsevae.sparsity.compaction.planning import Plan
 from sparsevae.sparsity.copying import copied
-from sparsevae.sparsity.liveness.graph import Node, called
+from sparsevae.sparsity.liveness.graph import Node, called, function_of
 from sparsevae.sparsity.liveness.pattern import along
 from sparsevae.sparsity.liveness.rule import Kept
 
@@ -21,7 +21,7 @@ def build(model: keras.Model, plan: Plan) -> keras.Model:
         made = called(node, builder.layer(node), tensors)
         builder.fill(node)
         tensors.update(zip(node.outputs, made, strict=True))
-    function = model._functional if isinstance(model, keras.Sequential) else model
+    function = function_of(model)
     outputs = [tensors[number] for number in plan.graph.outputs]
     return keras.Model(
         keras.tree.pack_sequence_as(function._inputs_struct, given),

@@ -48,9 +48,6 @@ class ChannelEinsum(Kernel):
         kernel = ops.convert_to_numpy(layer.kernel)
         return (kernel if axes[0] in inputs else kernel.T)[np.newaxis]
 
-    def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
-        return np.ones((n_inputs, n_outputs), bool)
-
     def multiplications(self, call: Call) -> int | None:
         return EINSUM.multiplications(call)
 

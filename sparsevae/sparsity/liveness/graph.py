@@ -41,6 +41,11 @@ def has_graph(model: Any) -> bool:
     return not isinstance(model, keras.Sequential) or model._functional is not None
 
 
+def function_of(model: keras.Model) -> keras.Function:
+    """What holds the graph of a model that `has_graph`."""
+    return model._functional if isinstance(model, keras.Sequential) else model
+
+
 def _as_written(model):
     """Whether Keras itself runs the model's graph: no `call` of its own."""
     known = isinstance(model, (keras.Sequential, keras.Function)) and isinstance(model, keras.Model)
@@ -61,7 +66,7 @@ def graph_of(model: keras.Model) -> Graph:
 
 def _unrolled(model, inputs, numbers):
     """Nodes of a model whose inputs have the numbers `inputs`; numbers of its outputs."""
-    function = model._functional if isinstance(model, keras.Sequential) else model
+    function = function_of(model)
     number = dict(zip(map(id, function.inputs), inputs, strict=True))
     nodes = []
     for node in _in_order(function):

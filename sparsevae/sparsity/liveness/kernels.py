@@ -20,9 +20,6 @@ class Dense(Kernel):
     def kernels(self, layer: Any) -> np.ndarray:
         return ops.convert_to_numpy(layer.kernel)[np.newaxis]
 
-    def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
-        return np.ones((n_inputs, n_outputs), bool)
-
     def multiplications(self, call: Call) -> int | None:
         return product(call.input_shapes[0], call.layer.units)
 
@@ -80,9 +77,6 @@ class Transposed(Kernel):
 
     def kernels(self, layer: Any) -> np.ndarray:
         return _windows(layer.kernel).swapaxes(1, 2)
-
-    def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
-        return np.ones((n_inputs, n_outputs), bool)
 
     def multiplications(self, call: Call) -> int | None:
         window = math.prod(call.layer.kernel_size)
@@ -148,9 +142,6 @@ class Separable(Kernel):
         n_inputs, multiplier = depthwise.shape[1:]
         pointwise = pointwise.reshape(n_inputs, multiplier, -1)
         return np.einsum("wim,imo->wio", depthwise, pointwise)
-
-    def stock_links(self, layer, n_inputs: int, n_outputs: int) -> np.ndarray:
-        return np.ones((n_inputs, n_outputs), bool)
 
     def multiplications(self, call: Call) -> int | None:
         axis = channel_axis(call.layer)
