@@ -69,12 +69,9 @@ def save(
     stock = sparsity.harden(vae, dtype="float32")
     _check_finite(stock)
     n_before = stock.count_params()
-    latents = range(vae.latent_dim)
+    latents = list(range(vae.latent_dim))
     if compact:
-        if drop_latents:
-            latents = np.flatnonzero(~sparsity.closed_latents(*stock.networks))
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # the card says it
-            stock = sparsity.compact(stock, drop_latents=drop_latents)
+        stock, latents = _compacted(stock, drop_latents)
     with records.atomic_folder(folder, overwrite=overwrite) as temporary:
         tf.saved_model.save(
             module := _Servable(stock), str(temporary), signatures=module.signatures()
@@ -82,8 +79,8 @@ def save(
         stock.save(temporary / "model.keras")
         card = _card(vae, stock, record or {}, license)
         card["n_parameters_before_compaction"] = n_before
-        card["latents"] = [int(latent) for latent in latents]
-        card["dropped_latents"] = sorted({*range(vae.latent_dim)} - {*card["latents"]})
+        card["latents"] = latents
+        card["dropped_latents"] = sorted({*range(vae.latent_dim)} - {*latents})
         card["formats"] = export_formats(stock.encoder, formats, temporary)
         files = [path for path in temporary.rglob("*") if path.is_file()]
         card["n_bytes"] = sum(path.stat().st_size for path in files)
@@ -91,6 +88,15 @@ def save(
         (temporary / "README.md").write_text(readme(card, folder.name), encoding="utf-8")
         seal(temporary)
     return folder
+
+
+def _compacted(stock, drop_latents):
+    """The model without dead channels, and the numbers of the latents that stay."""
+    closed = np.zeros(stock.latent_dim, bool)
+    if drop_latents:
+        closed = sparsity.closed_latents(*stock.networks)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # the card says it
+        return sparsity.compact(stock, drop_latents=drop_latents), np.flatnonzero(~closed).tolist()
 
 
 def _check_finite(vae):
