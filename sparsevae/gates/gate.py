@@ -65,7 +65,7 @@ class Gate(keras.layers.Layer, abc.ABC):
         self.learning = self._add_state("learning", "ones")
 
     def _add_state(self, name, initializer, dtype="float32", shape=()):
-        """Weight that is not trained; the same on all replicas."""
+        """Weight that is not trained; the same on all replicas. None is the gate's own dtype."""
         return self.add_weight(
             name=name,
             shape=shape,

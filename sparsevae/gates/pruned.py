@@ -26,7 +26,7 @@ class Pruned(Gate):
 
     def build(self, input_shape: tuple[int, int]) -> None:
         super().build(input_shape)
-        self.open = self._add_state("open", "ones", shape=self.mask_shape)
+        self.open = self._add_state("open", "ones", None, self.mask_shape)
 
     def call(
         self,

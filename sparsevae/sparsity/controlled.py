@@ -131,8 +131,15 @@ class Controlled(Retracing, WholeFiles):
         elif waiting := [layer for layer in self.gated_layers if layer.waits]:
             first = ops.less(waiting[0].gate.begun, 0.5)
             when(first, lambda: [layer.begin(True) for layer in waiting])
-        if GROUP in inner(self.optimizer).groups:
-            inner(self.optimizer).set_active(GROUP, learning)
+        optimizer = inner(self.optimizer)
+        if GROUP in optimizer.groups:
+            optimizer.set_active(GROUP, learning)
+        for layer in self.gated_layers:
+            kernel = layer.switched_weights[0]
+            if optimizer.keeps_gradient(kernel):  # the control looks at that of closed links too
+                watched = kernel.watch_gradient
+                part = layer.kernel_mask(layer.gate.open) if watched else ops.ones(())
+                optimizer.train_only(kernel, part)
 
     def end_step(self, updated: Any) -> None:
         """To be called after the optimizer.

@@ -76,6 +76,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         self._constraints = {}
         self._marked: dict[str, str] = {}  # group by the path of a variable
         self._gradients: dict[str, keras.Variable] = {}
+        self._trained_parts: dict[str, keras.Variable] = {}
         self._active = {
             name: self.add_variable(
                 (), "ones", aggregation="only_first_replica", name=f"{name}_active"
@@ -142,6 +143,15 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         """The last gradient of a variable for which `keeps_gradient`."""
         return self._gradients[variable.path]
 
+    def train_only(self, variable: keras.Variable, part: Any) -> None:
+        """Lets only a part of a variable for which `keeps_gradient` move, from the next update on.
+
+        Args:
+            variable: Its whole gradient is kept.
+            part: 1 where the optimizer shall see the gradient, else 0; broadcasts to its shape.
+        """
+        self._trained_parts[variable.path].assign(ops.broadcast_to(part, variable.shape))
+
     def average_of(self, variable: keras.Variable) -> keras.Variable | None:
         """The moving average of a trained variable; None where this keeps none."""
         if not self.use_ema:
@@ -169,6 +179,11 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             variable.path: self.add_variable_from_reference(variable, "gradient")
             for variable in variables
             if getattr(variable, "watch_gradient", False)
+        }
+        self._trained_parts = {
+            variable.path: self.add_variable_from_reference(variable, "trained_part", "ones")
+            for variable in variables
+            if variable.path in self._gradients
         }
 
     def _check_group(self, variable):
@@ -208,9 +223,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             ops.zeros_like(v) if g is None and group_of(v) else g
             for g, v in zip(grads, variables, strict=True)
         ]
-        for gradient, variable in zip(grads, variables, strict=True):
-            if (kept := self._gradients.get(variable.path)) is not None:
-                kept.assign(gradient)
+        grads = [self._watched(g, v) for g, v in zip(grads, variables, strict=True)]
         # Those of groups are applied only where the group is active. Replicas come one by one.
         grouped = [
             variable
@@ -226,6 +239,13 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         finally:
             for variable in grouped:
                 variable.constraint = self._constraints[id(variable)]
+
+    def _watched(self, gradient, variable):
+        """Keeps the gradient if that was asked for; then it is that of the trained part."""
+        if (kept := self._gradients.get(variable.path)) is None:
+            return gradient
+        kept.assign(gradient)
+        return gradient * ops.cast(self._trained_parts[variable.path], gradient.dtype)
 
     @property
     def _constrains_in_update(self):

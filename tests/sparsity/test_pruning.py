@@ -118,6 +118,25 @@ def test_rigl_drops_the_smallest_and_grows_the_largest_gradients():
     assert n_moved == 4 + 1 + 0
 
 
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.1}, {"global_clipnorm": 0.1}])
+def test_closed_links_leave_nothing_in_the_optimizer(clip):
+    """RigL looks at their gradient; momentum and clipping are those of the links that are open."""
+    control = RigL(0.5, 0, 9, 3, drop_fraction=0.5, seed=1)
+    model = sparse(control, regression, keras.optimizers.SGD(RATE, momentum=0.9, **clip))
+    (kernel,) = kernels(model)
+    mask, velocity = None, 0.0
+    for _ in steps(model, 11):
+        if mask is None:
+            mask = masks(model)[0]
+            kernel = kernel * mask
+        before, slope = mask, gradient(kernel) * mask
+        slope = slope * min(1, 0.1 / np.linalg.norm(slope)) if clip else slope
+        velocity = 0.9 * velocity - RATE * slope
+        mask = masks(model)[0]
+        kernel = (kernel + velocity) * before * mask
+        np.testing.assert_allclose(kernels(model)[0] * mask, kernel, atol=1e-5)
+
+
 def test_drop_fraction_of_rigl_is_a_cosine_and_that_of_set_constant():
     for step, share in ((100, 1.0), (150, 0.5), (200, 0.0), (125, 0.5 + 0.5**1.5)):
         assert float(RigL(0.1, 100, 200).fraction_at(step)) == pytest.approx(0.3 * share, abs=1e-7)

@@ -181,6 +181,13 @@ def test_a_control_that_watches_gradients_needs_an_optimizer_that_keeps_them():
     model.compile(optimizers.Adam(0.01), "mse", run_eagerly=EAGER)
     train(model, 4)
     assert sum(m.sum() for m in masks(model)) == 25
+    model.control = TopK(0.5, 0, 0)  # it trains closed links too, by the same optimizer
+    train(model, 1)
+    stored = [layer.kernel for layer in model.gated_layers]
+    before = [np.array(kernel) for kernel in stored]
+    train(model, 1)
+    triples = zip(map(np.array, stored), before, masks(model), strict=True)
+    assert all((now != old)[~mask].any() for now, old, mask in triples)
 
 
 def test_learned_gates_go_on_without_their_control():
