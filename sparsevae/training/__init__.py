@@ -9,12 +9,13 @@ from sparsevae.training.derivatives import double_precision, gradients
 from sparsevae.training.draws import seed_of_draw
 from sparsevae.training.epoch_logs import add_logs
 from sparsevae.training.fusion import assign_when, fused, read, when, window
-from sparsevae.training.grouped_optimizer import GroupedOptimizer, inner, with_groups
+from sparsevae.training.grouped_optimizer import GroupedOptimizer
 from sparsevae.training.groups import Group, assign_group
 from sparsevae.training.part import Part, Setting
 from sparsevae.training.retracing import Retraces, Retracing
 from sparsevae.training.state import around
 from sparsevae.training.whole_files import WholeFiles
+from sparsevae.training.wrapping import inner, with_groups
 
 __all__ = [
     "Group",

@@ -10,6 +10,7 @@ from keras import ops
 from sparsevae.checks import check_choice
 from sparsevae.training.fusion import when_on_replicas
 from sparsevae.training.groups import Group, assign_group, group_of
+from sparsevae.training.kept_gradient import KeptGradient
 from sparsevae.training.updates import WhileActive, check_config, update_by, without_shared_state
 
 _SHARED = (  # done once for all groups, by the settings of the optimizer that the user gave
@@ -75,8 +76,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         self._rules = {group.name: self._rule(group) for group in groups}
         self._constraints = {}
         self._marked: dict[str, str] = {}  # group by the path of a variable
-        self._gradients: dict[str, keras.Variable] = {}
-        self._trained_parts: dict[str, keras.Variable] = {}
+        self._kept: dict[str, KeptGradient] = {}  # by the path of a variable
         self._active = {
             name: self.add_variable(
                 (), "ones", aggregation="only_first_replica", name=f"{name}_active"
@@ -137,11 +137,11 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
 
     def keeps_gradient(self, variable: keras.Variable) -> bool:
         """Whether a variable had `watch_gradient` set when this was built."""
-        return variable.path in self._gradients
+        return variable.path in self._kept
 
     def gradient_of(self, variable: keras.Variable) -> keras.Variable:
         """The last gradient of a variable for which `keeps_gradient`."""
-        return self._gradients[variable.path]
+        return self._kept[variable.path].gradient
 
     def train_only(self, variable: keras.Variable, part: Any) -> None:
         """Lets only a part of a variable for which `keeps_gradient` move, from the next update on.
@@ -150,7 +150,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             variable: Its whole gradient is kept.
             part: 1 where the optimizer shall see the gradient, else 0; broadcasts to its shape.
         """
-        self._trained_parts[variable.path].assign(ops.broadcast_to(part, variable.shape))
+        self._kept[variable.path].part.assign(ops.broadcast_to(part, variable.shape))
 
     def average_of(self, variable: keras.Variable) -> keras.Variable | None:
         """The moving average of a trained variable; None where this keeps none."""
@@ -175,15 +175,10 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             self.base.build(self._members(None, variables))
         for name, rule in self._rules.items():
             rule.build(self._members(name, variables))
-        self._gradients = {
-            variable.path: self.add_variable_from_reference(variable, "gradient")
+        self._kept = {
+            variable.path: KeptGradient(self, variable)
             for variable in variables
             if getattr(variable, "watch_gradient", False)
-        }
-        self._trained_parts = {
-            variable.path: self.add_variable_from_reference(variable, "trained_part", "ones")
-            for variable in variables
-            if variable.path in self._gradients
         }
 
     def _check_group(self, variable):
@@ -223,7 +218,10 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             ops.zeros_like(v) if g is None and group_of(v) else g
             for g, v in zip(grads, variables, strict=True)
         ]
-        grads = [self._watched(g, v) for g, v in zip(grads, variables, strict=True)]
+        grads = [
+            self._kept[v.path].seen(g) if v.path in self._kept else g
+            for g, v in zip(grads, variables, strict=True)
+        ]
         # Those of groups are applied only where the group is active. Replicas come one by one.
         grouped = [
             variable
@@ -239,13 +237,6 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         finally:
             for variable in grouped:
                 variable.constraint = self._constraints[id(variable)]
-
-    def _watched(self, gradient, variable):
-        """Keeps the gradient if that was asked for; then it is that of the trained part."""
-        if (kept := self._gradients.get(variable.path)) is None:
-            return gradient
-        kept.assign(gradient)
-        return gradient * ops.cast(self._trained_parts[variable.path], gradient.dtype)
 
     @property
     def _constrains_in_update(self):
@@ -356,37 +347,3 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         optimizer = cls(made(config["base"]), groups, config["name"])
         optimizer._marked = config.get("marked", {})
         return optimizer
-
-
-def with_groups(
-    optimizer: str | dict | keras.optimizers.Optimizer, groups: Sequence[Group]
-) -> keras.optimizers.Optimizer:
-    """What the user compiled a model with, with groups.
-
-    Args:
-        optimizer: As for `keras.Model.compile`; a `GroupedOptimizer` is taken as it is.
-        groups: Of the variables that `assign_group` marked.
-
-    Returns:
-        `GroupedOptimizer`, inside a `LossScaleOptimizer` if there was one.
-    """
-    if optimizer is None:
-        raise ValueError("`optimizer` must be a Keras optimizer or its name. Received: None")
-    optimizer = keras.optimizers.get(optimizer)
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        if isinstance(optimizer.inner_optimizer, GroupedOptimizer):
-            return optimizer
-        return keras.optimizers.LossScaleOptimizer(
-            with_groups(optimizer.inner_optimizer, groups),
-            initial_scale=optimizer.initial_scale,
-            dynamic_growth_steps=optimizer.dynamic_growth_steps,
-            name=optimizer.name,
-        )
-    if isinstance(optimizer, GroupedOptimizer):
-        return optimizer
-    return GroupedOptimizer(optimizer, groups)
-
-
-def inner(optimizer: keras.optimizers.Optimizer) -> GroupedOptimizer:
-    """The grouped optimizer of a compiled model."""
-    return getattr(optimizer, "inner_optimizer", optimizer)

@@ -2,8 +2,8 @@
 
 import keras
 
-from sparsevae.training.grouped_optimizer import inner
 from sparsevae.training.part import Part
+from sparsevae.training.wrapping import inner
 
 
 class Retracing:

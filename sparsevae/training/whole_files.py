@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from sparsevae.training.grouped_optimizer import inner
+from sparsevae.training.wrapping import inner
 
 _TRAINED = "variables_of_optimizer"
 _SEEDS = "seed_"  # what keys of seeds in a file begin with

@@ -93,6 +93,21 @@ def test_every_graph(graph, granularity, density, tmp_path):
     assert again.count_params() == small.count_params()
 
 
+@EACH
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="writes a SavedModel")
+@pytest.mark.filterwarnings("ignore:nothing to remove")
+def test_saved_models_of_every_graph(graph, tmp_path):
+    import tensorflow as tf
+
+    small = sv.compact(masked(graph, "channels", 0.5, seed=1))
+    small.export(tmp_path / "saved", verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    for x in inputs_for(small, 4):
+        found = np.concatenate([np.ravel(y) for y in tf.nest.flatten(loaded.serve(x))])
+        expected = outputs(small, x)
+        np.testing.assert_allclose(found, expected, atol=1e-5 * (1 + np.abs(expected).max()))
+
+
 @given(seed=st.integers(0, 10**6), n_layers=st.integers(2, 8), use_bias=st.booleans())
 @FEW
 @pytest.mark.filterwarnings("ignore:nothing to remove")
