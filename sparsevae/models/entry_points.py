@@ -26,12 +26,14 @@ class CheckedInputs:
         image_shape: `(height, width, channels)`.
         uses: Names of `FIELDS` beside "images" that the objective consumes.
         needs: Those of `uses` that training and evaluation cannot do without.
+        needs_to_train: Those that training alone cannot do without.
         objective_name: For messages.
     """
 
     image_shape: tuple[int | None, ...]
     uses: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
+    needs_to_train: frozenset[str] = frozenset()
     objective_name: str = "the objective"
 
     def _contract(self, needs=frozenset()):
@@ -62,10 +64,10 @@ class CheckedInputs:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
         batch_size = _checked(batch_size)
-        contract = self._contract(self.needs)
+        contract = self._contract(self.needs | self.needs_to_train)
         x = checked_source(x, y, sample_weight, class_weight, contract=contract)
         if validation_data is not None:
-            validation_data = checked_validation(validation_data, contract)
+            validation_data = checked_validation(validation_data, self._contract(self.needs))
         with one_line_errors(self.image_shape):
             return super().fit(
                 x,
@@ -136,7 +138,7 @@ class CheckedInputs:
         Raises:
             ValueError, TypeError: one line, before a step is made on bad data.
         """
-        contract = self._contract(self.needs)
+        contract = self._contract(self.needs | self.needs_to_train)
         x = checked_batch(x, y, sample_weight, class_weight, contract=contract)
         return super().train_on_batch(x, return_dict=return_dict)
 

@@ -11,6 +11,7 @@ from sparsevae.checks import check_integer
 from sparsevae.models.arguments import check_input, check_latents, check_seed
 from sparsevae.models.losses import SAMPLE, fold_in, terms_of
 from sparsevae.models.pixels import to_float
+from sparsevae.objectives import Batch
 
 tfd = tfp.distributions
 
@@ -60,7 +61,8 @@ class Inference:
     def elbo(self, x: Any, seed: int = 0) -> tf.Tensor:
         """ELBO of each observation by one sample of z, `(n,)`, nats; x as for `encode`."""
         x = to_float(check_input(x, self.image_shape))
-        return terms_of(self, x, fold_in(check_seed(seed), SAMPLE), training=False)[0].elbo
+        seed = fold_in(check_seed(seed), SAMPLE)
+        return terms_of(self, self.objective, Batch(x), seed, training=False)[0].elbo
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Mean reconstruction of each image, from the posterior's mean."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from sparsevae import objectives
 from sparsevae.models.grouping import GATES
-from sparsevae.objectives import Batch, Context, Terms
+from sparsevae.objectives import Batch, Context, Objective, Terms
 from sparsevae.training.groups import group_of
 
 TRAIN, TEST, SAMPLE = range(3)  # streams of random numbers
@@ -81,10 +81,12 @@ def fold_in(seed: int, stream: int, *numbers: tf.Tensor) -> tf.Tensor:
 
 
 def terms_of(
-    vae: keras.Model, images: tf.Tensor, seed: tf.Tensor, training: bool
+    vae: keras.Model, objective: Objective, batch: Batch, seed: tf.Tensor, training: bool
 ) -> tuple[Terms, tf.Tensor]:
-    """ELBO terms of float images, and what the decoder made of z."""
-    posterior = objectives.normal_posterior(*vae.encoder(images, training=training))
+    """ELBO terms of a prepared batch, and what the decoder made of z."""
+    images = batch.images
+    encoded = vae.encoder(images, training=training)
+    posterior = objectives.normal_posterior(*objective.posteriors(batch, *encoded))
     z = posterior.sample(seed=seed)
     decoded = vae.decoder(z, training=training)
     terms = Terms(
@@ -96,9 +98,12 @@ def terms_of(
     return terms, decoded
 
 
-def context_of(vae: keras.Model, batch: Batch, seed: tf.Tensor, training: bool) -> Context:
+def context_of(
+    vae: keras.Model, objective: Objective, batch: Batch, seed: tf.Tensor, training: bool
+) -> Context:
     """What the objective is given; z is drawn by `seed`."""
-    terms, decoded = terms_of(vae, batch.images, seed, training)
+    batch = objective.prepared(batch)
+    terms, decoded = terms_of(vae, objective, batch, seed, training)
     return Context(
         batch=batch,
         terms=terms,
@@ -117,7 +122,7 @@ def losses_of(vae: keras.Model, batch: Batch, stream: int) -> Losses:
     training = stream == TRAIN
     number = vae.n_batches if training else vae._means.n_observations()
     seed = fold_in(vae.seed, stream, tf.convert_to_tensor(number))
-    context = context_of(vae, batch, seed, training)
+    context = context_of(vae, vae.objective, batch, seed, training)
     terms = context.terms
     named = _scalars(vae.objective, vae.objective.losses(context), "losses")
     with tf.GradientTape() as own_tape:

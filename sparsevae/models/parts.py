@@ -34,7 +34,7 @@ def _build_by_use(vae, objective):
     """Networks that get their shapes when they are first called are called, with two images."""
     images = tf.zeros((2, *vae.image_shape))
     seed = fold_in(vae.seed, SAMPLE)
-    context = context_of(vae, Batch(images, partner=images), seed, training=False)
+    context = context_of(vae, objective, Batch(images, partner=images), seed, training=False)
     context = dataclasses.replace(context, n_data=vae.n_data or len(images))
     try:
         objective.losses(context)

@@ -106,6 +106,7 @@ class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
         super().__setattr__(name, value)
         if name == "objective":
             self.uses, self.needs = value.uses, value.needs
+            self.needs_to_train = value.needs_to_train
             self.objective_name = type(value).__name__
             self._means = Means([*ELBO_NAMES, *value.loss_names], name="means")
 

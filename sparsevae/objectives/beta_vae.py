@@ -1,11 +1,11 @@
 """The beta-VAE objective."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
-from sparsevae.objectives.objective import Context, Objective
+from sparsevae.objectives.objective import Context, Grid, Objective
 from sparsevae.training import Setting
 
 
@@ -19,9 +19,10 @@ class BetaVAE(Objective):
             It may be changed while the model trains.
 
     References:
-        Higgins et al. 2017, beta-VAE, equation 4.
+        Higgins et al. 2017, beta-VAE, equation 4. The grid is that of Locatello et al. 2019.
     """
 
+    grid: ClassVar[Grid] = {"beta": (1.0, 2.0, 4.0, 6.0, 8.0, 16.0)}
     loss_names = ("reconstruction_loss", "kl_loss")
     beta = Setting()
 

@@ -25,6 +25,16 @@ class Terms:
     z: tf.Tensor
 
     @property
+    def z_mean(self) -> tf.Tensor:
+        """Means of the posteriors, `(batch, latent_dim)`."""
+        return self.posterior.distribution.loc
+
+    @property
+    def z_log_var(self) -> tf.Tensor:
+        """Log variances of the posteriors, `(batch, latent_dim)`."""
+        return 2 * tf.math.log(self.posterior.distribution.scale)
+
+    @property
     def kl(self) -> tf.Tensor:
         """KL of each observation, `(batch,)`."""
         return tf.reduce_sum(self.kl_per_latent, axis=-1)

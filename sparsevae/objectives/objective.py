@@ -4,7 +4,8 @@ import abc
 import dataclasses
 import inspect
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -16,6 +17,7 @@ from sparsevae.training import Part, assign_group
 from sparsevae.training.groups import check_own_optimizer
 
 GROUP = "objective"  # of the optimizer
+Grid = Mapping[str, tuple[float, ...]]  # a setting's published values, by its name
 USED = ("partner", "labels", "weight")  # fields of a `Batch` that an objective may use
 
 
@@ -58,18 +60,37 @@ class Objective(Part, abc.ABC):
     settings) is tracked, trained with the model, and in all of its files; `build` may make more.
 
     Attributes:
+        grid: Strengths of the published studies, by the name of the setting.
         loss_names: Names of what `losses` and `own_losses` give; each is logged.
         uses: Fields of `Batch` beside images that are consumed; others are refused.
-        needs: Those of `uses` that training cannot do without.
+        needs: Those of `uses` that neither training nor evaluation can do without.
+        needs_to_train: Those that training alone cannot do without.
         optimizer: Keras optimizer of the objective's own weights, with its own learning rate
             (which may be changed), clipping and weight decay; None for the model's. Another one
             takes effect when the model is compiled.
     """
 
+    grid: ClassVar[Grid] = {}
     loss_names: tuple[str, ...] = ()
     uses: frozenset[str] = frozenset({"weight"})
     needs: frozenset[str] = frozenset()
+    needs_to_train: frozenset[str] = frozenset()
     optimizer: keras.optimizers.Optimizer | None = None
+
+    def prepared(self, batch: Batch) -> Batch:
+        """The batch whose images are encoded: the one given, or another made of it."""
+        return batch
+
+    def posteriors(
+        self, batch: Batch, z_mean: tf.Tensor, z_log_var: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and log variance of the posteriors that z is drawn from.
+
+        Args:
+            batch: Of `prepared`.
+            z_mean, z_log_var: What the encoder makes of its images, `(batch, latent_dim)`.
+        """
+        return z_mean, z_log_var
 
     @abc.abstractmethod
     def losses(self, context: Context) -> dict[str, tf.Tensor]:
@@ -122,7 +143,7 @@ def check_objective(objective: Any, reserved: frozenset[str]) -> None:
             f"`loss_names` of {kind} must be a tuple of distinct names of its losses, none of them "
             f"a name that the model logs ({', '.join(sorted(reserved))}). Received: {names!r}"
         )
-    for field in ("uses", "needs"):
+    for field in ("uses", "needs", "needs_to_train"):
         found = getattr(objective, field)
         allowed = USED if field == "uses" else objective.uses
         if isinstance(found, str) or not set(found) <= set(allowed):

@@ -113,7 +113,7 @@ class Part(keras.layers.Layer):
         before = self._traced(name)
         super().__setattr__(name, value)
         if not name.startswith("_") and not _same(self._traced(name), before):
-            self.__dict__["_n_changes"] = self.n_changes + 1
+            self.__dict__["_n_changes"] = self.__dict__.get("_n_changes", 0) + 1
 
     def _traced(self, name):
         """What a traced step sees of an attribute: of a setting, whether it is a schedule."""
