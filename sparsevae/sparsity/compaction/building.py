@@ -13,8 +13,8 @@ def build(model: keras.Model, plan: Plan) -> keras.Model:
     """A functional model of what stays of `model`, nested models unrolled."""
     builder = _Builder(plan)
     given = [
-        keras.Input(batch_shape=(x.shape[0], *_shape(x, kept)), dtype=x.dtype, name=x.name)
-        for x, kept in zip(model.inputs, map(plan.kept.get, plan.graph.inputs), strict=True)
+        _input(x, plan.kept[number])
+        for x, number in zip(model.inputs, plan.graph.inputs, strict=True)
     ]
     tensors = dict(zip(plan.graph.inputs, given, strict=True))
     for node in plan.graph.nodes:
@@ -22,12 +22,21 @@ def build(model: keras.Model, plan: Plan) -> keras.Model:
         builder.fill(node)
         tensors.update(zip(node.outputs, made, strict=True))
     function = function_of(model)
-    outputs = [tensors[number] for number in plan.graph.outputs]
+    outputs = [
+        builder.named(tensors[number], name)
+        for number, name in zip(plan.graph.outputs, function.output_names, strict=True)
+    ]
     return keras.Model(
         keras.tree.pack_sequence_as(function._inputs_struct, given),
         keras.tree.pack_sequence_as(function._outputs_struct, outputs),
         name=model.name,
     )
+
+
+def _input(x, kept):
+    """An input like x, without what is removed."""
+    name = x._keras_history.operation.name
+    return keras.Input(batch_shape=(x.shape[0], *_shape(x, kept)), dtype=x.dtype, name=name)
 
 
 def _shape(x, kept):
@@ -64,6 +73,12 @@ class _Builder:
             return
         for source, target in zip(old.variables, new.variables, strict=True):
             target.assign(keras.ops.copy(source))
+
+    def named(self, tensor, name: str):
+        """An output under the name of a nested model that it came from, if it did."""
+        if tensor._keras_history.operation.name == name or name in self.names:
+            return tensor
+        return keras.layers.Identity(name=self._name(name))(tensor)
 
     def _kept(self, node):
         kept = self.plan.kept

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparsevae.sparsity.compaction.constants import values_of
 from sparsevae.sparsity.compaction.labelling import WHOLE, Ends, label
-from sparsevae.sparsity.compaction.use import Use
+from sparsevae.sparsity.compaction.use import Use, share_needed
 from sparsevae.sparsity.liveness import Kernel, follow
 from sparsevae.sparsity.liveness.graph import Graph
 from sparsevae.sparsity.liveness.pattern import Pattern
@@ -64,14 +64,14 @@ class _Planner:
         shapes = [tuple(x.shape[1:]) for x in model.inputs]
         self.bundles, pinned = label(live.graph, shapes, ends)
         self.dropped = self._of_ends(ends)
-        varying, needed = (self._bundles_of(p, len(pinned)) for p in (live.varying, live.needed))
-        self.constant = ~varying
-        self.removed = ~pinned & ~(varying & needed)
+        self.removed = ~pinned & ~self._live_bundles(live, len(pinned))
         values = values_of(model)
         self.layers = collections.defaultdict(list)  # uses of each layer where constants end
         for node in self.graph.nodes:
             if isinstance(node.rule, Kernel) and node.rule.makes_channels:
                 self.layers[id(node.call.layer)].append(Use(node, live, self.bundles, values))
+        for uses in self.layers.values():
+            share_needed(uses)
 
     def _of_ends(self, ends):
         """Bundles of the inputs and outputs that need not stay."""
@@ -84,12 +84,13 @@ class _Planner:
         ]
         return np.concatenate([np.empty(0, int), *found])
 
-    def _bundles_of(self, patterns, n):
-        """Bundles with an entry that a pattern calls live."""
+    def _live_bundles(self, live, n):
+        """Bundles with an entry that varies and is needed."""
         found = np.zeros(n, bool)
         for number, bundles in self.bundles.items():
-            bundles, pattern = np.broadcast_arrays(bundles, patterns[number])
-            found[bundles[pattern]] = True
+            entries = live.varying[number] & live.needed[number]
+            bundles, entries = np.broadcast_arrays(bundles, entries)
+            found[bundles[entries]] = True
         return found
 
     def settle(self, multiple_of: int) -> None:
@@ -135,8 +136,7 @@ class _Planner:
 
     def _stand_in(self, bundle: int, uses: Sequence[Use]) -> int | None:
         """A constant that stays, of which this one is a multiple wherever it is read."""
-        kept = self.constant & ~self.removed
-        fit = [set(use.stand_ins(bundle, kept)) for use in uses]
+        fit = [set(use.stand_ins(bundle, ~self.removed)) for use in uses]
         for use in uses:
             first = self.layers[use.layer][0]
             fit.append(set(use.inputs[use.values == first.values]))

@@ -1,9 +1,10 @@
 """A call of a layer with a kernel, at which constant channels end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sparsevae.sparsity.compaction.constants import Values
 from sparsevae.sparsity.compaction.labelling import LabelPattern
 from sparsevae.sparsity.liveness import Live
 from sparsevae.sparsity.liveness.graph import Node
@@ -27,7 +28,7 @@ class Use:
         node: Node,
         live: Live,
         bundles: Mapping[int, LabelPattern],
-        values: Mapping[int, np.ndarray] | None,
+        values: Values,
     ):
         rule, call = node.rule, node.call
         self.layer = id(call.layer)
@@ -40,12 +41,15 @@ class Use:
         self.inputs = _at_one_position(bundles[given], axes[0], n_inputs)
         self.outputs = _at_one_position(bundles[made], axes[1], n_outputs)
         self._needed = along(live.needed[made], axes[1], n_outputs)
-        self.values, even = np.zeros(n_inputs), np.zeros(n_inputs, bool)
-        if values is not None:
-            rounding = 16 * np.finfo(values[given].dtype).eps
-            found = np.moveaxis(values[given], axes[0], -1).reshape(-1, n_inputs).astype("float64")
-            even = np.ptp(found, axis=0) <= rounding * np.abs(found).max(axis=0)
-            self.values = found[0]
+        rounding = 16 * np.finfo("float32").eps
+        if values.numbers[given].dtype == "float64":
+            rounding = 16 * np.finfo("float64").eps
+        found = np.moveaxis(values.numbers[given], axes[0], -1).reshape(-1, n_inputs)
+        found = found.astype("float64")
+        even = np.ptp(found, axis=0) <= rounding * np.abs(found).max(axis=0)
+        self.values = found[0]
+        if values.free:  # others may depend on the size
+            even &= self.values == 0
         constant = even & ~along(live.varying[given], axes[0], n_inputs)
         self._ends = constant & rule.ends(call, even, self.values)
         has_parts = rule.input_axis(call.layer) is not None
@@ -92,6 +96,13 @@ class Use:
         ending = self._read(removed) & self._ends
         sums = self._weights[:, ending].sum(axis=0, dtype="float64")
         return self.values[ending] @ sums
+
+
+def share_needed(uses: Sequence[Use]) -> None:
+    """Output channels of a layer matter if they do in any of its uses: it has one bias."""
+    needed = np.any([use._needed for use in uses], axis=0)
+    for use in uses:
+        use._needed = needed
 
 
 def _at_one_position(pattern, axis, size):

@@ -37,7 +37,10 @@ def before_activation(call: Call, outputs: Sequence[Pattern]) -> Pattern:
 def activated_labels(call: Call, before: LabelPattern, labels: Labels) -> list[LabelPattern]:
     """Labels after the activation of a call's layer."""
     step = dataclasses.replace(call, layer=activation_of(call.layer))
-    return rule_of(step.layer).labels(step, [before], labels)
+    rule = rule_of(step.layer)
+    if rule.sized:  # a layer, such as PReLU, inside of another one, which does not know its size
+        return Rule.labels(rule, step, [before], labels)
+    return rule.labels(step, [before], labels)
 
 
 class Activated(Rule):

@@ -54,6 +54,7 @@ class Scaled(Elementwise):
     """Entry by entry, with weights that have some of the input's axes."""
 
     sized = True
+    several_inputs = False  # a mask would be another one
 
     def labels(
         self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
@@ -71,6 +72,34 @@ class Scaled(Elementwise):
         (shape,) = call.input_shapes
         stay = np.ix_(*(along(kept.inputs[0], axis, shape[axis]) for axis in axes))
         return [weight[stay] for weight in call.layer.get_weights()]
+
+
+class BatchNormalized(Scaled):
+    """Channels with a gamma of 0 are constant."""
+
+    def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
+        return [inputs[0] & self._passing(call)]
+
+    def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
+        return [outputs[0] & self._passing(call)]
+
+    def _passing(self, call):
+        if not (call.layer.built and call.layer.scale):
+            return np.True_
+        shape = np.ones(len(call.input_shapes[0]), int)
+        shape[self.axes(call)] = -1
+        return (ops.convert_to_numpy(call.layer.gamma) != 0).reshape(shape)
+
+
+class Normalized(Elementwise):
+    """By statistics for all entries, or by arrays that belong to all of them."""
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        arrays = call.layer.weights or np.ndim(call.layer.input_mean)
+        arrays = arrays or np.ndim(call.layer.input_variance)
+        return (Rule if arrays else Elementwise).labels(self, call, inputs, labels)
 
 
 class Rescaled(Elementwise):
@@ -117,7 +146,7 @@ _LAYERS = (
     *(layers.ReLU, layers.LeakyReLU, layers.ELU),
     *(layers.Add, layers.Subtract, layers.Multiply),
     *(layers.Average, layers.Maximum, layers.Minimum),
-    *(layers.Identity, layers.ActivityRegularization, layers.Normalization),
+    *(layers.Identity, layers.ActivityRegularization),
     *(layers.Dropout, layers.AlphaDropout, layers.GaussianDropout, layers.GaussianNoise),
     *(layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D),
 )
@@ -144,6 +173,7 @@ for _kind in (
     *(_operation(function, 2) for function in _BINARY),
 ):
     register(_kind, Elementwise())
-register(layers.BatchNormalization, Scaled())
+register(layers.BatchNormalization, BatchNormalized())
+register(layers.Normalization, Normalized())
 register(layers.PReLU, Sloped())
 register(layers.Rescaling, Rescaled())

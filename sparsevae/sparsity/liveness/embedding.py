@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, along
@@ -12,13 +12,19 @@ from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
 
 
 class Embedded(Rule):
-    """All entries of a vector depend on its integer."""
+    """All entries of a vector depend on its integer, but those that are the same for all."""
 
     def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
-        return [inputs[0][..., np.newaxis]]
+        return [inputs[0][..., np.newaxis] & self._differing(call.layer)]
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
-        return [outputs[0].any(axis=-1)]
+        return [(outputs[0] & self._differing(call.layer)).any(axis=-1)]
+
+    def _differing(self, layer):
+        if not (layer.built and _is_plain(layer)):
+            return np.True_
+        vectors = ops.convert_to_numpy(layer.embeddings)
+        return (vectors != vectors[:1]).any(axis=0)
 
     sized = True
 
@@ -26,7 +32,7 @@ class Embedded(Rule):
         self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
     ) -> list[LabelPattern]:
         layer = call.layer
-        if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
+        if not _is_plain(layer):
             return super().labels(call, inputs, labels)
         labels.pin(inputs[0])
         return [labels.fresh((*(1,) * inputs[0].ndim, layer.output_dim))]
@@ -39,6 +45,11 @@ class Embedded(Rule):
 
     def _stay(self, call, kept):
         return along(kept.outputs[0], -1, call.layer.output_dim)
+
+
+def _is_plain(layer):
+    special = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
+    return not special
 
 
 register(layers.Embedding, Embedded())

@@ -96,10 +96,19 @@ def _given(node):
     """Tensors given to a nested model, in the order of its `inputs`."""
     arguments = node.arguments
     given = arguments.args[0] if arguments.args else arguments.kwargs["inputs"]
+    if _structure(given) == _structure(function_of(node.operation)._inputs_struct):
+        return keras.tree.flatten(given)
     if isinstance(given, dict):
         names = keras.tree.flatten(_names(node.operation))
         return [given[name] for name in names]
     return keras.tree.flatten(given)
+
+
+def _structure(given):
+    """Nested keys and lengths, whatever the leaves are."""
+    if isinstance(given, dict):
+        return {key: _structure(value) for key, value in given.items()}
+    return [_structure(x) for x in given] if isinstance(given, (list, tuple)) else None
 
 
 def _names(model):
@@ -116,6 +125,8 @@ def _node(node, inputs, outputs):
         for tensors in (node.input_tensors, node.outputs)
     ]
     fits = len(outputs) == 1 and (rule.several_inputs or len(inputs) == 1)
+    # told to work as in training, a layer is another one: statistics of batches, noise
+    fits = fits and not node.arguments.kwargs.get("training")
     return Node(Call(node.operation, *shapes), node, rule if fits else UNKNOWN, inputs, outputs)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
-from sparsevae.sparsity.liveness.pattern import Pattern, Shape, anywhere
+from sparsevae.sparsity.liveness.pattern import Pattern, Shape, alike, anywhere
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,12 +89,13 @@ class Rule(abc.ABC):
 
 
 class Unknown(Rule):
-    """Everything depends on everything: for layers of which nothing is known."""
+    """Everything depends on everything, and may be random: for layers of which nothing is known."""
 
     several_inputs = True
 
     def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
-        return anywhere(inputs, call.output_shapes)
+        del inputs
+        return [alike(True, shape) for shape in call.output_shapes]
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         return anywhere(outputs, call.input_shapes)
@@ -148,4 +149,5 @@ def rule_of_class(kind: type) -> Rule:
 def _changed(children, parent):
     """Members of `parent` that its children define anew, save those that compute nothing."""
     named = {name for child in children for name in vars(child) if hasattr(parent, name)}
-    return {name for name in named if not name.startswith("__")} - {"build", "get_config"}
+    computing = {name for name in named if not name.startswith("__") or name == "__call__"}
+    return computing - {"build", "get_config"}
