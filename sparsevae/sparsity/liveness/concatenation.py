@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
+from sparsevae.sparsity.liveness.elementwise import operation
 from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, anywhere
 from sparsevae.sparsity.liveness.rule import Call, Rule, register
@@ -63,4 +64,5 @@ def _axis(call):
     return axis
 
 
-register(layers.Concatenate, Concatenated())
+for _kind in (layers.Concatenate, operation(lambda *x: ops.concatenate(x, -1), 2)):
+    register(_kind, Concatenated())

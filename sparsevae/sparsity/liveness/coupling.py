@@ -5,8 +5,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
+from sparsevae.sparsity.liveness.elementwise import operation
 from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, along, anywhere, over
 from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
@@ -92,6 +93,7 @@ for _kind in (
     *(layers.Softmax, layers.LayerNormalization, layers.RMSNormalization),
     layers.UnitNormalization,
     *(keras.activations.softmax, keras.activations.log_softmax, keras.activations.sparsemax),
+    *(operation(function, 1) for function in (ops.softmax, ops.log_softmax)),
 ):
     register(_kind, Coupled())
 register(layers.GroupNormalization, Grouped())

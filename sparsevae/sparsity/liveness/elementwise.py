@@ -1,6 +1,6 @@
 """Layers that work entry by entry: activations, sums, dropout, scales of each channel."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -136,9 +136,9 @@ def _stretched(shape, call):
     return [axis for axis, size in enumerate(shape) if size == 1 and output[axis] != 1]
 
 
-def _operation(function, n_inputs):
-    """The class of nodes that `function` makes in a functional model."""
-    made = function(*(keras.KerasTensor((1, 1)) for _ in range(n_inputs)))
+def operation(function: Callable, n_inputs: int) -> type:
+    """The class of nodes that a function of tensors makes in a functional model."""
+    made = function(*(keras.KerasTensor((1, 2)) for _ in range(n_inputs)))
     return type(made._keras_history.operation)
 
 
@@ -158,7 +158,15 @@ _FUNCTIONS = (
 )
 _UNARY = (
     *(ops.relu, ops.sigmoid, ops.tanh, ops.softplus, ops.silu, ops.gelu, ops.elu, ops.leaky_relu),
+    *(ops.relu6, ops.celu, ops.selu, ops.softsign, ops.log_sigmoid),
+    *(ops.hard_sigmoid, ops.hard_silu, ops.hard_tanh, ops.hard_shrink, ops.soft_shrink),
     *(ops.exp, ops.log, ops.sqrt, ops.square, ops.abs, ops.negative, ops.sin, ops.cos),
+    *(ops.expm1, ops.log1p, ops.rsqrt, ops.reciprocal, ops.sign, ops.erf),
+    *(ops.floor, ops.ceil, ops.round, ops.stop_gradient),
+)
+_WITH_SETTINGS = (
+    lambda x: ops.cast(x, "float16"),
+    lambda x: ops.clip(x, 0, 1),
 )
 _BINARY = (
     *(ops.add, ops.subtract, ops.multiply, ops.divide, ops.true_divide, ops.power),
@@ -169,8 +177,8 @@ for _kind in (
     *_LAYERS,
     *(getattr(keras.activations, name) for name in _FUNCTIONS),
     *_UNARY,
-    *(_operation(function, 1) for function in _UNARY),
-    *(_operation(function, 2) for function in _BINARY),
+    *(operation(function, 1) for function in (*_UNARY, *_WITH_SETTINGS)),
+    *(operation(function, 2) for function in _BINARY),
 ):
     register(_kind, Elementwise())
 register(layers.BatchNormalization, BatchNormalized())
