@@ -175,7 +175,7 @@ GRAPHS = {  # and parameters left, where it is known
     "U-Net": (lambda: u_net(3), None),
     "valid windows of any size": (valid_windows, None),
     "operations": (
-        lambda: behind(lambda x: ops.clip(ops.concatenate([x, ops.relu6(x) * 2.0]), 0, 6)),
+        lambda: behind(lambda x: ops.clip(ops.concatenate([x, ops.relu6(x) * 2.0], -1), 0, 6)),
         5 * 5 + 10 * 2 + 2,
     ),
     "softmax as an operation": (
