@@ -9,7 +9,7 @@ Sub-rooms, each above the one before: `storage`, `render`, `read`, `own`; and `v
 """
 
 from sparsevae.data.description import describe
-from sparsevae.data.draws import FactorDistribution, draw_labels, draw_pairs
+from sparsevae.data.draws import FactorDistribution, FewLabels, Pairs, draw_labels, draw_pairs
 from sparsevae.data.factors import FactorSpace
 from sparsevae.data.files import DataFileError
 from sparsevae.data.ground_truth import GroundTruthData
@@ -26,10 +26,12 @@ __all__ = [
     "DataFileError",
     "FactorDistribution",
     "FactorSpace",
+    "FewLabels",
     "GroundTruthData",
     "ImageData",
     "MissingFactorsError",
     "PackedData",
+    "Pairs",
     "Shapes3D",
     "Toy",
     "check_name",

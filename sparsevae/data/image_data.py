@@ -13,7 +13,7 @@ from sparsevae.data.checks import check_indices, check_rng
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from sparsevae.data.pipeline import Draws
+    from sparsevae.data.pipeline import Draws, FieldDraws
 
 _OF_FACTORS = ("factor_space", "factor_names", "factor_sizes", "factors")
 _OF_DRAWS = ("sample_indices", "sample_factors", "sample")
@@ -107,7 +107,7 @@ class ImageData(abc.ABC):
         batch_size: int = 64,
         seed: int = 0,
         start: int = 0,
-        distribution: Draws | None = None,
+        distribution: Draws | FieldDraws | None = None,
     ) -> tf.data.Dataset:
         """Endless batches of images drawn with replacement, prefetched.
 
@@ -119,10 +119,11 @@ class ImageData(abc.ABC):
             seed: Integer, at least 0.
             start: Step of the first batch, at least 0.
             distribution: Draws the numbers of the images, such as a `FactorDistribution` of this
-                set; None draws uniformly.
+                set, or pairs or labels too, such as `Pairs` and `FewLabels`; None draws uniformly.
 
         Returns:
-            Data set of float32 tensors `(batch_size, height, width, channels)` in [0, 1].
+            Data set of float32 tensors `(batch_size, height, width, channels)` in [0, 1]; of dicts
+            of fields, with these as `images`, where the distribution draws more than images.
 
         Raises:
             TypeError: if an argument is not an integer.

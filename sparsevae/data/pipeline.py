@@ -26,6 +26,16 @@ class Draws(Protocol):
         """Image numbers, int64 `(n,)`."""
 
 
+class FieldDraws(Protocol):
+    """Whatever draws more than images, such as pairs."""
+
+    def __len__(self) -> int:
+        """Number of images of the set that it draws from."""
+
+    def draw_fields(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Fields of a batch by name: image numbers, int64 `(n,)`, or float32 `(n, ...)`."""
+
+
 class Images(Draws, Protocol):
     """What a stream is drawn from: an `ImageData`."""
 
@@ -36,7 +46,12 @@ class Images(Draws, Protocol):
 
 
 def random_batches(
-    data: Images, *, batch_size: int, seed: int, start: int, distribution: Draws | None
+    data: Images,
+    *,
+    batch_size: int,
+    seed: int,
+    start: int,
+    distribution: Draws | FieldDraws | None,
 ) -> tf.data.Dataset:
     """Endless float32 batches in [0, 1]: see `ImageData.as_tf_dataset`."""
     batch_size = check_integer("batch_size", batch_size, minimum=1)
@@ -48,33 +63,59 @@ def random_batches(
             f"`distribution` must be of this set of {len(data)} images. "
             f"Received: one of {len(draws)} images"
         )
-    shape = (batch_size, *data.image_shape)
+    fields = _fields(data, draws, batch_size)
     n_inside = _python_calls()
 
     def draw(step):
         # One stream of random numbers a step, as `SeedSequence.spawn` makes them.
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(step),)))
         try:
-            return data.images(draws.draw(batch_size, rng))
+            return _drawn(data, draws, batch_size, rng)
         except Exception:
             n_inside.assign_sub(1)  # the count below is not reached
             raise
 
     def batch(step):
-        images = tf.cond(
+        made = tf.cond(
             n_inside.assign_add(1) > 0,
-            lambda: tf.numpy_function(draw, [step], tf.uint8),
-            lambda: tf.zeros(shape, tf.uint8),  # the program ends: nobody will see this batch
+            lambda: tf.numpy_function(draw, [step], [dtype for _, dtype in fields.values()]),
+            # the program ends: nobody will see this batch
+            lambda: [tf.zeros(shape, dtype) for shape, dtype in fields.values()],
         )
-        with tf.control_dependencies([images]):
+        with tf.control_dependencies(made):
             n_inside.assign_sub(1)
-        images.set_shape(shape)
-        return tf.cast(images, tf.float32) / 255
+        for tensor, (shape, _) in zip(made, fields.values(), strict=True):
+            tensor.set_shape(shape)
+        named = dict(zip(fields, map(_to_float, made), strict=True))
+        return named if hasattr(draws, "draw_fields") else named["images"]
 
     options = tf.data.Options()
     # The autotuner can sleep for seconds when a data set is iterated anew.
     options.autotune.enabled = False
     return tf.data.Dataset.counter(start).map(batch).prefetch(PREFETCH).with_options(options)
+
+
+def _drawn(data, draws, n, rng):
+    """Arrays of one batch; images as bytes."""
+    if not hasattr(draws, "draw_fields"):
+        return [data.images(draws.draw(n, rng))]
+    found = draws.draw_fields(n, rng).values()
+    return [data.images(x) if x.dtype.kind in "iu" else x for x in found]
+
+
+def _fields(data, draws, n):
+    """Shape and dtype of each field of a batch."""
+    if not hasattr(draws, "draw_fields"):
+        return {"images": ((n, *data.image_shape), tf.uint8)}
+    found = draws.draw_fields(n, np.random.default_rng(0))
+    return {
+        name: ((n, *data.image_shape), tf.uint8) if x.dtype.kind in "iu" else (x.shape, tf.float32)
+        for name, x in found.items()
+    }
+
+
+def _to_float(tensor):
+    return tf.cast(tensor, tf.float32) / 255 if tensor.dtype == tf.uint8 else tensor
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from sparsevae.data import check_name
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.study.conditions import training_conditions
 from sparsevae.study.controls import KINDS, UNGATED, completed
+from sparsevae.study.objective_choice import OBJECTIVES, SUPERVISION, check_objective_choice
 
 _GATES = ("hard_concrete", "binary", "annealed_sigmoid", "continuous", "pruned")
 NAMES = {
@@ -21,6 +22,8 @@ NAMES = {
     "weighting": ("layers", "links", "parameters", "flops"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
     "data_source": ("auto", "file", "tfds", "render"),
+    "objective": OBJECTIVES,
+    "supervision": SUPERVISION,
 }
 
 
@@ -61,8 +64,21 @@ class RunSettings:
     """bernoulli or gaussian."""
     variance: float = 0.5
     """Pixel variance of the gaussian likelihood."""
+    objective: str = "beta_vae"
+    """beta_vae, annealed_vae, factor_vae, dip_vae, beta_tcvae, factorized_support; with pairs of
+    images ada_gvae or ada_mlvae."""
     beta: float = 1.0
-    """Weight of the KL."""
+    """Weight of the KL, of beta_vae and of the objectives with pairs."""
+    objective_options: dict[str, float | str] = dataclasses.field(default_factory=dict)
+    """Arguments of the other objectives, such as: gamma 20, or: estimator weighted."""
+    n_changed: int = 1
+    """Factors in which the images of a pair differ; 0 draws their number anew for each pair."""
+    supervision: str = "none"
+    """Of few images with labels, on top of the objective: l2, xent or cov; or none."""
+    supervision_strength: float = 16.0
+    """Weight of the supervision."""
+    n_labels: int = 1000
+    """Images that have labels, at most all."""
     gate: str = "hard_concrete"
     """none, hard_concrete, binary, annealed_sigmoid, continuous, or l1_weights: the baseline.
     Controls that set masks imply pruned."""
@@ -129,6 +145,7 @@ class RunSettings:
         self.training_conditions()
         score_names(self.metrics)
         _check_numbers(self)
+        check_objective_choice(self, _DEFAULTS)
         for field, value in completed(self, _DEFAULTS).items():
             object.__setattr__(self, field, value)
         _check_phases(self)
@@ -150,7 +167,7 @@ def _check_numbers(settings):
         if value is not None and not (0 < value < float("inf") and value <= limit):
             least = "above 0 and at most 1" if limit == 1 else "finite and above 0"
             raise ValueError(f"`{field}` must be {least}. Received: {value!r}")
-    for field in ("beta", "strength", "cut_threshold"):
+    for field in ("beta", "strength", "cut_threshold", "supervision_strength"):
         if not 0 <= (value := getattr(settings, field)) < float("inf"):
             raise ValueError(f"`{field}` must be finite and at least 0. Received: {value!r}")
     if settings.model != "mlp" and settings.hidden != _DEFAULTS["hidden"]:
@@ -180,12 +197,13 @@ def _check_counts(settings):
         "batch_size",
         "steps_per_execution",
         "checkpoint_every",
+        "n_labels",
     )
-    fields = [*counts, "n_threads", "seed"]
+    fields = [*counts, "n_threads", "seed", "n_changed"]
     if settings.image_size is not None:
         fields.append("image_size")
     for field in fields:
-        least = int(field not in ("n_threads", "seed"))
+        least = int(field not in ("n_threads", "seed", "n_changed"))
         # NumPy's integers too; files of settings hold Python's.
         object.__setattr__(settings, field, check_integer(field, getattr(settings, field), least))
     for field in ("n_steps", "checkpoint_every"):

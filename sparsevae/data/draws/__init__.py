@@ -6,5 +6,6 @@ In: a set with factors, a generator. Out: numbers of images. May import: what a 
 from sparsevae.data.draws.distributions import FactorDistribution
 from sparsevae.data.draws.labels import draw_labels
 from sparsevae.data.draws.pairs import draw_pairs
+from sparsevae.data.draws.weak import FewLabels, Pairs
 
-__all__ = ["FactorDistribution", "draw_labels", "draw_pairs"]
+__all__ = ["FactorDistribution", "FewLabels", "Pairs", "draw_labels", "draw_pairs"]

@@ -11,10 +11,11 @@ from sparsevae import metrics, records
 from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study.one import pictures
-from sparsevae.study.one.loading import load_data, training_distribution
+from sparsevae.study.one.loading import load_data
 from sparsevae.study.one.plan import read_plan, write_plan
 from sparsevae.study.one.pruning import begin_with, noted_source
 from sparsevae.study.one.training import build, evaluate, findings, train
+from sparsevae.study.one.weak import training_draws
 from sparsevae.study.settings import RunSettings
 
 
@@ -56,7 +57,7 @@ def run(
         return records.read_record(folder)
     _set_up(settings)
     data = load_data(settings)
-    distribution = training_distribution(settings, data)
+    distribution = training_draws(settings, data)
     vae = build(dataclasses.replace(settings, n_steps=plan.n_steps_planned), data)
     write_plan(folder, plan)
     if settings.pruned_from is not None and not checkpoints(folder / "checkpoints"):

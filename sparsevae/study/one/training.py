@@ -9,9 +9,11 @@ import keras
 import pandas as pd
 
 from sparsevae import models, objectives, sparsity
-from sparsevae.data import FactorDistribution, ImageData
+from sparsevae.data import ImageData
+from sparsevae.data.pipeline import Draws, FieldDraws
 from sparsevae.models import SparseVAE, callbacks, checkpoints
 from sparsevae.study.one.gating import make_control, make_gate
+from sparsevae.study.one.weak import make_objective
 from sparsevae.study.settings import RunSettings
 
 N_TEST = 10_000
@@ -46,9 +48,10 @@ def _built(settings, data):
         granularity=settings.granularity,
         seed=settings.seed,
         kernel_regularizer=regularizer,
-        objective=objectives.BetaVAE(settings.beta),
+        objective=make_objective(settings, data),
         likelihood=likelihood,
         control=make_control(settings),
+        n_data=len(data),
     )
     vae.compile(
         keras.optimizers.Adam(settings.learning_rate),
@@ -62,7 +65,7 @@ def train(
     data: ImageData,
     settings: RunSettings,
     folder: Path,
-    distribution: FactorDistribution | None = None,
+    distribution: Draws | FieldDraws | None = None,
     watchers: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains to the end from the newest checkpoint of the run folder, if there is one."""

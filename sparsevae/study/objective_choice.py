@@ -1,0 +1,56 @@
+"""The objectives that a run may have, and which settings each of them looks at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+OBJECTIVES = (
+    "beta_vae",
+    "annealed_vae",
+    "factor_vae",
+    "dip_vae",
+    "beta_tcvae",
+    "factorized_support",
+    "ada_gvae",
+    "ada_mlvae",
+)
+OF_PAIRS = ("ada_gvae", "ada_mlvae")
+WITH_BETA = ("beta_vae", *OF_PAIRS)
+SUPERVISION = ("none", "l2", "xent", "cov")
+
+
+def check_objective_choice(settings: Any, defaults: Mapping[str, Any]) -> None:
+    """Refuses settings that the objective does not look at.
+
+    Raises:
+        ValueError: naming the first one.
+    """
+    name = settings.objective
+    if name not in WITH_BETA:
+        hint = "`objective_options` has its own weights"
+        _check_unused(settings, defaults, "beta", f"objective={name!r}: {hint}")
+    elif settings.objective_options:
+        raise ValueError(
+            f"`objective_options` must be empty with objective={name!r}, which has `beta` alone. "
+            f"Received: {settings.objective_options!r}"
+        )
+    if name not in OF_PAIRS:
+        _check_unused(settings, defaults, "n_changed", f"objective={name!r}, which uses no pairs")
+    if settings.supervision == "none":
+        for field in ("n_labels", "supervision_strength"):
+            _check_unused(settings, defaults, field, "supervision='none'")
+    conditions = settings.training_conditions()
+    weak = name in OF_PAIRS, settings.supervision != "none", bool(conditions)
+    if sum(weak) > 1:
+        raise ValueError(
+            "Only one of pairs (objective='ada_gvae' or 'ada_mlvae'), `supervision`, and a "
+            f"restricted training set can be had. Received: objective={name!r}, "
+            f"supervision={settings.supervision!r}, restricted by {', '.join(conditions) or 'none'}"
+        )
+
+
+def _check_unused(settings, defaults, field, where):
+    if getattr(settings, field) != defaults[field]:
+        raise ValueError(
+            f"`{field}` must be left at {defaults[field]!r} with {where}. "
+            f"Received: {field}={getattr(settings, field)!r}"
+        )
