@@ -37,7 +37,8 @@ class Journey:
 
     Attributes:
         settings, parent, data, vae, record: Of the run; `parent` holds its folder.
-        batches: What `fit` drew, a list of arrays of images.
+        batches: Images that `fit` drew, a list of arrays.
+        fields: All that it drew, a list of dicts.
         epochs: Steps at the ends of the epochs that `fit` was asked for.
         callbacks: Of `fit`.
         tested: First batch of the test.
@@ -46,7 +47,7 @@ class Journey:
 
     def __init__(self, settings: RunSettings, parent: Path, patch: pytest.MonkeyPatch):
         self.settings, self.parent = settings, parent
-        self.batches, self.epochs = [], []
+        self.batches, self.fields, self.epochs = [], [], []
 
         def load_data(settings, load=run_room.load_data):
             self.data = load(settings)
@@ -58,7 +59,9 @@ class Journey:
             self.process_seed = np.random.get_state()[1][0]
             drawn = iter(batches)
             for _ in range(initial_epoch, epochs):
-                self.batches += [next(drawn).numpy() for _ in range(steps_per_epoch)]
+                fields = [next(drawn) for _ in range(steps_per_epoch)]
+                self.fields += [f if isinstance(f, dict) else {"images": f} for f in fields]
+                self.batches = [fields["images"].numpy() for fields in self.fields]
                 vae.optimizer.iterations.assign_add(steps_per_epoch)
                 self.epochs.append(int(vae.optimizer.iterations))
 
@@ -132,6 +135,36 @@ def most_colors(journey):
     """Number of colours of the most colourful image that `fit` drew."""
     images = np.concatenate(journey.batches)
     return max(len(np.unique(image.reshape(-1, image.shape[-1]), axis=0)) for image in images)
+
+
+def objective(*names):
+    return lambda journey: [getattr(journey.vae.objective, name, None) for name in names]
+
+
+def n_changed(journey):
+    """How many factors differ in a pair, of all pairs that `fit` drew."""
+    partners = [fields.get("partner", fields["images"]).numpy() for fields in journey.fields]
+    pairs = zip(np.concatenate(journey.batches), np.concatenate(partners), strict=True)
+    both = [[shown_in(image) for image in pair] for pair in pairs]
+    return {int(sum(a != b for a, b in zip(*pair, strict=True))) for pair in both}
+
+
+def shown_in(image):
+    """Factors of one image."""
+    lit = image[..., 0] > 0
+    rows, columns = lit.any(axis=1), lit.any(axis=0)
+    return rows.argmax(), columns.argmax(), rows.sum()
+
+
+def inner_gamma(objective):
+    """γ of the objective that supervision is put on; None without supervision."""
+    return getattr(getattr(objective, "objective", None), "gamma", None)
+
+
+def n_labelled(journey):
+    """How many images came with labels."""
+    images = [f["images"].numpy()[f["labels"].numpy()[:, 0] >= 0] for f in journey.fields]
+    return len(np.unique(np.concatenate(images), axis=0))
 
 
 def seed_of(array, make):
@@ -217,6 +250,9 @@ TARGET = GATED | {"control": "target_density"}
 PRUNED = {"gate": "pruned", "control": "magnitude"}
 DISTORTION = GATED | {"control": "distortion", "bound": 9.0}
 RIGL = {"gate": "pruned", "control": "rigl"}
+PAIRS = {"objective": "ada_gvae"}
+LABELS = {"supervision": "l2"}
+catalog_of_objectives = objectives.catalog.OBJECTIVES
 CONTROLS = {
     "target_density": sparsity.TargetDensity,
     "magnitude": sparsity.MagnitudePruning,
@@ -248,7 +284,34 @@ PLACES = [
     Place("latent_dim", 4, lambda j: j.vae.latent_dim, 4),
     Place("likelihood", "gaussian", lambda j: type(j.vae.likelihood), objectives.Gaussian),
     Place("variance", 0.1, lambda j: j.vae.likelihood.variance, 0.1, {"likelihood": "gaussian"}),
+    # objective
+    *(
+        Place("objective", name, lambda j: type(j.vae.objective), catalog_of_objectives[name])
+        for name in objectives.list()
+        if name not in ("beta_vae", "semi_supervised")
+    ),
     Place("beta", 4.0, lambda j: j.vae.objective.beta, 4.0),
+    Place("beta", 4.0, lambda j: j.vae.objective.beta, 4.0, PAIRS),
+    Place(
+        "objective_options",
+        {"gamma": 3, "hidden": 5.0},
+        objective("gamma", "hidden"),
+        [3, 5],
+        {"objective": "factor_vae"},
+    ),
+    Place("objective_options", {"kind": "ii"}, objective("kind"), ["ii"], {"objective": "dip_vae"}),
+    Place("n_changed", 2, n_changed, {2}, PAIRS),
+    Place("n_changed", 0, n_changed, {1, 2}, PAIRS),
+    Place("supervision", "cov", objective("kind"), ["cov"]),
+    Place(
+        "supervision",
+        "l2",
+        lambda j: inner_gamma(j.vae.objective),
+        7.0,
+        {"objective": "factor_vae", "objective_options": {"gamma": 7}},
+    ),
+    Place("supervision_strength", 3.0, objective("gamma"), [3.0], LABELS),
+    Place("n_labels", 4, n_labelled, 4, LABELS),
     # gates, and what closes them
     Place("gate", "hard_concrete", kinds, {gates.HardConcrete}),
     Place("gate", "binary", kinds, {gates.Binary}),
@@ -297,6 +360,7 @@ PLACES = [
     Place("seed", 4, lambda j: j.vae.seed, 4),
     Place("seed", 4, lambda j: j.vae.gated_layers[0].gate.seed, 4001, GATED),
     Place("seed", 4, control("seed"), [4], RIGL),
+    Place("seed", 4, objective("seed"), [4], {"objective": "factor_vae"}),
     Place("seed", 4, lambda j: seed_of(weight_layers(j)[0].kernel, first_kernel), 4),
     Place("seed", 4, lambda j: seed_of(j.batches[0], first_batch), 4),
     Place("seed", 4, lambda j: seed_of(j.tested, lambda s: first_batch(s + 2**20, 250)), 4),
