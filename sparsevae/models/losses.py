@@ -110,6 +110,7 @@ def context_of(
         decoded=decoded,
         step=tf.convert_to_tensor(vae.n_updates),
         prior=vae.prior,
+        likelihood=vae.likelihood,
         n_data=vae.n_data,
         encoder=vae.encoder,
         decoder=vae.decoder,

@@ -18,6 +18,8 @@ from sparsevae.objectives.factorized_support import FactorizedSupport, hausdorff
 from sparsevae.objectives.likelihoods import Bernoulli, Gaussian, Likelihood, get_likelihood
 from sparsevae.objectives.objective import Context, Objective
 from sparsevae.objectives.semi_supervised import SemiSupervised
+from sparsevae.objectives.small_kernels import SmallKernels
+from sparsevae.objectives.sparse_jacobian import SparseJacobian
 from sparsevae.objectives.supervision import supervised_penalty
 from sparsevae.objectives.total_correlation import KLTerms, kl_terms
 
@@ -38,6 +40,8 @@ __all__ = [
     "Likelihood",
     "Objective",
     "SemiSupervised",
+    "SmallKernels",
+    "SparseJacobian",
     "Terms",
     "density_ratio",
     "dip_penalty",

@@ -12,6 +12,8 @@ from sparsevae.objectives.factor_vae import FactorVAE
 from sparsevae.objectives.factorized_support import FactorizedSupport
 from sparsevae.objectives.objective import Objective
 from sparsevae.objectives.semi_supervised import SemiSupervised
+from sparsevae.objectives.small_kernels import SmallKernels
+from sparsevae.objectives.sparse_jacobian import SparseJacobian
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "beta_vae": BetaVAE,
@@ -23,6 +25,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "ada_gvae": AdaGVAE,
     "ada_mlvae": AdaMLVAE,
     "semi_supervised": SemiSupervised,
+    "small_kernels": SmallKernels,
+    "sparse_jacobian": SparseJacobian,
 }
 
 

@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 
 from sparsevae.objectives.batch import Batch
 from sparsevae.objectives.elbo import Terms
+from sparsevae.objectives.likelihoods import Likelihood
 from sparsevae.training import Part, assign_group
 from sparsevae.training.groups import check_own_optimizer
 
@@ -31,6 +32,7 @@ class Context:
         decoded: What the decoder made of z, the likelihood's parameter, shaped like the images.
         step: Integer scalar, updates of the model so far; settings are read at it.
         prior: TFP distribution p(z).
+        likelihood: Makes of `decoded` the TFP distribution p(x given z).
         n_data: Size of the data set, None if the model was not told.
         encoder: Keras model from images to mean and log variance.
         decoder: Keras model from z to the likelihood's parameter.
@@ -42,6 +44,7 @@ class Context:
     decoded: tf.Tensor
     step: tf.Tensor
     prior: tfp.distributions.Distribution
+    likelihood: Likelihood
     n_data: int | None
     encoder: keras.Model
     decoder: keras.Model

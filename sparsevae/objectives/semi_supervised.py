@@ -8,15 +8,15 @@ import keras
 import tensorflow as tf
 
 from sparsevae.checks import check_choice
+from sparsevae.objectives.around import Around
 from sparsevae.objectives.batch import Batch
-from sparsevae.objectives.beta_vae import BetaVAE
 from sparsevae.objectives.objective import Context, Grid, Objective
 from sparsevae.objectives.supervision import KINDS, supervised_penalty
 from sparsevae.training import Setting
 
 
 @keras.saving.register_keras_serializable("sparsevae")
-class SemiSupervised(Objective):
+class SemiSupervised(Around):
     """Another objective's losses `+ gamma supervised_penalty` of the images that have labels.
 
     Labels come in the batch, `(batch, n_factors)`; -1 stands for a label that is missing, so that
@@ -38,6 +38,7 @@ class SemiSupervised(Objective):
     """
 
     grid: ClassVar[Grid] = {"gamma": (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0)}
+    more_names = ("supervised_loss",)
     gamma = Setting()
 
     def __init__(
@@ -48,83 +49,40 @@ class SemiSupervised(Objective):
         kind: str = "l2",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(objective, **kwargs)
         check_choice("kind", kind, KINDS)
-        objective = BetaVAE(1.0) if objective is None else objective
-        if not isinstance(objective, Objective):
-            raise TypeError(f"`objective` must be an objective. Received: {objective!r}")
-        if "labels" in objective.uses:
+        if "labels" in self.objective.uses:
             raise ValueError(
                 "`objective` must be one that uses no labels itself. "
                 f"Received: {type(objective).__name__}"
             )
         self.factor_sizes = tuple(int(size) for size in factor_sizes)
-        self.objective, self.gamma, self.kind = objective, gamma, kind
-
-    @property
-    def loss_names(self) -> tuple[str, ...]:
-        return (*self.objective.loss_names, "supervised_loss")
+        self.gamma, self.kind = gamma, kind
 
     @property
     def uses(self) -> frozenset[str]:
-        return frozenset({*self.objective.uses, "labels"})
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.objective.needs
+        return frozenset({*super().uses, "labels"})
 
     @property
     def needs_to_train(self) -> frozenset[str]:
-        return frozenset({*self.objective.needs_to_train, "labels"})
-
-    @property
-    def optimizer(self) -> keras.optimizers.Optimizer | None:
-        """That of the other objective."""
-        return self.objective.optimizer
-
-    def build(self, input_shape: Any = None) -> None:
-        if not self.objective.built:
-            self.objective.build(input_shape)
-
-    @property
-    def n_changes(self) -> int:
-        return super().n_changes + self.objective.n_changes
+        return frozenset({*super().needs_to_train, "labels"})
 
     def prepared(self, batch: Batch) -> Batch:
         """As of the other objective; images that it adds have no labels."""
-        made = self.objective.prepared(batch)
+        made = super().prepared(batch)
         if batch.labels is None:  # validation on images alone
             return made
         more = tf.shape(made.images)[0] - tf.shape(batch.labels)[0]
         labels = tf.pad(batch.labels, [[0, more], [0, 0]], constant_values=-1)
         return dataclasses.replace(made, labels=labels)
 
-    def posteriors(
-        self, batch: Batch, z_mean: tf.Tensor, z_log_var: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """As of the other objective."""
-        return self.objective.posteriors(batch, z_mean, z_log_var)
-
-    def losses(self, context: Context) -> dict[str, tf.Tensor]:
-        gamma, labels = self.value_of("gamma", context.step), context.batch.labels
-        penalty = tf.zeros(())
+    def more(self, context: Context) -> dict[str, tf.Tensor]:
+        labels, penalty = context.batch.labels, tf.zeros(())
         if labels is not None:
             codes = context.terms.z_mean
             penalty = supervised_penalty(codes, labels, self.factor_sizes, self.kind)
-        return {**self.objective.losses(context), "supervised_loss": gamma * penalty}
-
-    def own_losses(self, context: Context) -> dict[str, tf.Tensor]:
-        return self.objective.own_losses(context)
+        return {"supervised_loss": self.value_of("gamma", context.step) * penalty}
 
     def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "factor_sizes": list(self.factor_sizes),
-            "objective": keras.saving.serialize_keras_object(self.objective),
-            "kind": self.kind,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "SemiSupervised":
-        objective = keras.saving.deserialize_keras_object(config["objective"])
-        return super().from_config({**config, "objective": objective})
+        config = {"factor_sizes": list(self.factor_sizes), "kind": self.kind}
+        return {**super().get_config(), **config}

@@ -10,6 +10,8 @@ OBJECTIVES = (
     "dip_vae",
     "beta_tcvae",
     "factorized_support",
+    "small_kernels",
+    "sparse_jacobian",
     "ada_gvae",
     "ada_mlvae",
 )

@@ -65,8 +65,8 @@ class RunSettings:
     variance: float = 0.5
     """Pixel variance of the gaussian likelihood."""
     objective: str = "beta_vae"
-    """beta_vae, annealed_vae, factor_vae, dip_vae, beta_tcvae, factorized_support; with pairs of
-    images ada_gvae or ada_mlvae."""
+    """beta_vae, annealed_vae, factor_vae, dip_vae, beta_tcvae, factorized_support; small_kernels or
+    sparse_jacobian, terms beside the ELBO; with pairs of images ada_gvae or ada_mlvae."""
     beta: float = 1.0
     """Weight of the KL, of beta_vae and of the objectives with pairs."""
     objective_options: dict[str, float | str] = dataclasses.field(default_factory=dict)

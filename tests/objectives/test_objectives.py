@@ -33,6 +33,11 @@ def test_no_public_objective_or_likelihood_is_left_out():
     assert concrete == {type(member) for member in ALL}
 
 
+NETWORK = keras.Sequential(
+    [keras.Input((3,)), keras.layers.Dense(16), keras.layers.Reshape((4, 4, 1))]
+)
+
+
 def context(step=0, weight=None, **kwargs):
     """What an objective is given, around `terms()`."""
     images = tf.zeros((7, 4, 4, 1))
@@ -42,9 +47,10 @@ def context(step=0, weight=None, **kwargs):
         decoded=images,
         step=tf.constant(step),
         prior=objectives.standard_prior(3),
+        likelihood=objectives.Bernoulli(),
         n_data=7,
-        encoder=None,
-        decoder=None,
+        encoder=NETWORK,
+        decoder=NETWORK,
         training=True,
     )
 

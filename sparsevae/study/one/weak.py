@@ -11,6 +11,8 @@ from sparsevae.study.objective_choice import OF_PAIRS, WITH_BETA
 from sparsevae.study.one.loading import training_distribution
 from sparsevae.study.settings import RunSettings
 
+_NO_OPTIONS = {"kwargs", "seed", "objective"}
+
 
 def make_objective(settings: RunSettings, data: ImageData) -> Objective:
     """The objective; its own random numbers follow from the run's seed.
@@ -23,8 +25,8 @@ def make_objective(settings: RunSettings, data: ImageData) -> Objective:
     known = inspect.signature(kind).parameters
     options = {"beta": settings.beta} if settings.objective in WITH_BETA else {}
     for name, value in settings.objective_options.items():
-        if name not in known or name in ("kwargs", "seed"):
-            own = ", ".join(sorted({*known} - {"kwargs", "seed"}))
+        if name not in known or name in _NO_OPTIONS:
+            own = ", ".join(sorted({*known} - _NO_OPTIONS))
             raise ValueError(
                 f"`objective_options` of {settings.objective} must be some of {own}. "
                 f"Received: {name!r}"
