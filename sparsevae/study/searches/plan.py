@@ -6,6 +6,7 @@ from sparsevae.checks import check_choice, check_integer
 from sparsevae.metrics.evaluation import score_names
 from sparsevae.metrics.registry import SCORE_OF_VALUE, SCORES
 from sparsevae.study.controls import UNGATED
+from sparsevae.study.objective_choice import WITH_BETA
 from sparsevae.study.settings import NAMES, RunSettings
 
 TUNERS = ("random", "bayesian", "hyperband", "grid")
@@ -84,6 +85,11 @@ class SearchPlan:
         The control is that of what is searched over; the scores that are needed join; there are at
         least ten checkpoints, at which a trial can be given up.
         """
+        if settings.objective not in WITH_BETA and [*map(float, self.betas)] != [1.0]:
+            raise ValueError(
+                f"`betas` must be [1.0] with objective={settings.objective!r}, which has weights of "
+                f"its own in `objective_options`. Received: betas={self.betas!r}"
+            )
         unit = settings.steps_per_execution
         tenth = max(settings.n_steps // 10 // unit, 1) * unit
         scores = [SCORE_OF_VALUE[name] for name in self.objectives if name not in MEASURED]

@@ -150,3 +150,12 @@ def test_the_hypermodel_builds_the_model(settings):
     vae = SparsityHyperModel(settings, plan, gap=10.0).build(space(plan))
     assert {layer.name.split("_")[0] for layer in vae.gated_layers} == {"decoder"}
     assert vae.control.strength == pytest.approx(1.0)  # 0.1 gaps, the lowest
+
+
+def test_weights_of_the_kl_are_searched_only_where_the_objective_has_one():
+    settings = RunSettings(name="a", objective="factor_vae", objective_options={"gamma": 20.0})
+    with pytest.raises(ValueError, match=r"`betas` must be \[1.0\] with objective='factor_vae'"):
+        SearchPlan().base(settings)
+    assert SearchPlan(betas=[1.0]).base(settings).objective == "factor_vae"
+    pairs = RunSettings(name="a", objective="ada_gvae")
+    assert SearchPlan().base(pairs).objective == "ada_gvae"
