@@ -87,8 +87,8 @@ class SearchPlan:
         """
         if settings.objective not in WITH_BETA and [*map(float, self.betas)] != [1.0]:
             raise ValueError(
-                f"`betas` must be [1.0] with objective={settings.objective!r}, which has weights of "
-                f"its own in `objective_options`. Received: betas={self.betas!r}"
+                f"`betas` must be [1.0] with objective={settings.objective!r}, whose weights are in "
+                f"`objective_options`. Received: betas={self.betas!r}"
             )
         unit = settings.steps_per_execution
         tenth = max(settings.n_steps // 10 // unit, 1) * unit
