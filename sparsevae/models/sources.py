@@ -16,6 +16,7 @@ from sparsevae.models.datasets import refuse_assertion
 from sparsevae.models.fields import Contract, batch_name, checked_arrays, packed
 
 REFUSAL = re.compile(r"(ValueError|TypeError): (Batch \d+ of `\w+` \(counted from 0\)[^\n]*)")
+OF_OBJECTIVE = re.compile(r"\[(An objective [^\]]* Received:)\] \[([^\]]*)\]")
 
 
 @contextlib.contextmanager
@@ -37,6 +38,8 @@ def one_line_errors(image_shape: tuple[int | None, ...]) -> Iterator[None]:
         if found := REFUSAL.search(str(error)):
             kind = TypeError if found[1] == "TypeError" else ValueError
             raise kind(found[2]) from None
+        if said := OF_OBJECTIVE.search(str(error)):
+            raise ValueError(f"{said[1]} {said[2]}") from None
         raise
 
 

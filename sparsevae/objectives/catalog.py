@@ -1,5 +1,6 @@
 """Objectives by name."""
 
+import inspect
 from typing import Any
 
 from sparsevae.checks import check_choice
@@ -43,4 +44,10 @@ def get(name: str, **options: Any) -> Objective:
         TypeError: for an argument that the class does not have.
     """
     check_choice("objective", name, OBJECTIVES)
+    known = {*inspect.signature(OBJECTIVES[name]).parameters} | {"name"}
+    if unknown := [option for option in options if option not in known]:
+        raise TypeError(
+            f"Arguments of {name} are {', '.join(sorted(known - {'kwargs'}))}. "
+            f"Received: {unknown[0]!r}"
+        )
     return OBJECTIVES[name](**options)

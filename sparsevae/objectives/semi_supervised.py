@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from sparsevae.checks import check_choice
+from sparsevae.checks import check_choice, check_integer
 from sparsevae.objectives.around import Around
 from sparsevae.objectives.batch import Batch
 from sparsevae.objectives.objective import Context, Grid, Objective
@@ -56,7 +56,14 @@ class SemiSupervised(Around):
                 "`objective` must be one that uses no labels itself. "
                 f"Received: {type(objective).__name__}"
             )
-        self.factor_sizes = tuple(int(size) for size in factor_sizes)
+        if isinstance(factor_sizes, str) or not len(factor_sizes):
+            raise ValueError(
+                "`factor_sizes` must list the number of values of each labelled factor. "
+                f"Received: {factor_sizes!r}"
+            )
+        self.factor_sizes = tuple(
+            check_integer("factor_sizes", size, minimum=1) for size in factor_sizes
+        )
         self.gamma, self.kind = gamma, kind
 
     @property

@@ -8,7 +8,10 @@ import tensorflow as tf
 from sparsevae.checks import check_choice, check_integer
 
 ESTIMATORS = ("stratified", "weighted")
-_BATCH = "Total correlation needs a batch of at least 2 and at most n_data={n_data} images."
+_BATCH = (
+    "An objective with total correlation needs a batch of at least 2 and at most "
+    "n_data={n_data} images. Received:"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,16 +87,12 @@ def _batch_size(z, n_data):
     n_data = check_integer("n_data", n_data, minimum=2)
     if (n := z.shape[0]) is not None:
         if not 2 <= n <= n_data:
-            raise ValueError(_BATCH.format(n_data=n_data) + f" Received: {n}")
+            raise ValueError(f"{_BATCH.format(n_data=n_data)} {n}")
         return n
     n = tf.shape(z)[0]
-    message = _BATCH.format(n_data=n_data)
-    with tf.control_dependencies(
-        [
-            tf.debugging.assert_greater_equal(n, 2, message),
-            tf.debugging.assert_less_equal(n, n_data, message),
-        ]
-    ):
+    fits = tf.logical_and(n >= 2, n <= n_data)
+    check = tf.debugging.Assert(fits, [_BATCH.format(n_data=n_data), n])
+    with tf.control_dependencies([check] if tf.is_symbolic_tensor(n) else []):
         return tf.identity(n)
 
 

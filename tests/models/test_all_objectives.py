@@ -91,3 +91,39 @@ def test_every_objective_is_here():
     made = {type(make()) for make in MAKERS.values()}
     assert made == {*objectives.catalog.OBJECTIVES.values()}
     assert objectives.list() == tuple(objectives.catalog.OBJECTIVES)
+
+
+X = FIELDS["images"]
+MISUSE = {
+    "no size of the data": ("beta_tcvae", {"n_data": None}, "`n_data`, the size of the data"),
+    "a last batch of one": ("beta_tcvae", {"x": X[:9]}, "at least 2 and .*Received: 1"),
+    "a batch larger than the data": ("beta_tcvae", {"n_data": 5}, "n_data=5 images. Received: 8"),
+    "no pairs": ("ada_gvae", {}, "must have partner, which AdaGVAE needs"),
+    "no labels": ("semi_supervised", {}, "must have labels, which SemiSupervised needs"),
+    "labels of other factors": (
+        "semi_supervised", {"y": np.zeros((N, 3))}, "`factor_sizes` must be the number of values",
+    ),
+    "weights": ("dip_vae", {"sample_weight": np.ones(N)}, "DIPVAE does not use weight"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MISUSE)
+def test_misuse_is_one_line(kind):
+    name, given, message = MISUSE[kind]
+    vae = models.mlp_vae(
+        SHAPE, 4, hidden=6, objective=MAKERS[name](), n_data=given.pop("n_data", N)
+    )
+    vae.compile("adam")
+    with pytest.raises(ValueError, match=message) as caught:
+        vae.fit(**{"x": X, "batch_size": 8, "verbose": 0, **given})
+    assert "\n" not in str(caught.value)
+
+
+def test_names_and_arguments_that_are_unknown():
+    with pytest.raises(ValueError, match="Did you mean 'factor_vae'"):
+        objectives.get("factorvae")
+    with pytest.raises(TypeError, match=r"Arguments of factor_vae are gamma.*Received: 'gama'"):
+        objectives.get("factor_vae", gama=3.0)
+    for sizes in ((), "abc"):
+        with pytest.raises(ValueError, match="`factor_sizes` must list"):
+            objectives.SemiSupervised(sizes)

@@ -87,7 +87,7 @@ class SearchPlan:
         """
         if settings.objective not in WITH_BETA and [*map(float, self.betas)] != [1.0]:
             raise ValueError(
-                f"`betas` must be [1.0] with objective={settings.objective!r}, whose weights are in "
+                f"`betas` must be [1.0] with objective={settings.objective!r}, whose weights are "
                 f"`objective_options`. Received: betas={self.betas!r}"
             )
         unit = settings.steps_per_execution
