@@ -17,7 +17,7 @@ def check_graphs(argument: str, model: Any) -> None:
         ValueError: for a model that is subclassed or not built.
     """
     if not isinstance(model, keras.Model):
-        raise TypeError(f"`{argument}` must be a Keras model. Received: {argument}={model!r}")
+        raise TypeError(f"`{argument}` must be a Keras model. Received: {model!r}")
     for network in getattr(model, "networks", [model]):
         if not has_graph(network):
             raise ValueError(
