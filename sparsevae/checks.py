@@ -48,3 +48,13 @@ def check_integer(argument: str, value: Any, minimum: int, maximum: int | None =
     if integer < minimum or (maximum is not None and integer > maximum):
         raise ValueError(refusal)
     return integer
+
+
+def check_boolean(argument: str, value: Any) -> None:
+    """Refuses what is neither True nor False, such as "no".
+
+    Raises:
+        TypeError: if `value` is no boolean of Python or NumPy.
+    """
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise TypeError(f"`{argument}` must be True or False. Received: {argument}={value!r}")

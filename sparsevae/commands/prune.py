@@ -50,10 +50,12 @@ def prune() -> None:
     """Parses, runs, prints the record."""
     arguments = tyro.cli(Arguments, description=__doc__)
     with quiet_tensorflow():  # only once the arguments are right
+        from sparsevae.sparsity.selection import check_density
         from sparsevae.study import run
         from sparsevae.study.one.pruning import compact_run, pruned_settings
         from sparsevae.study.one.summary import summary
 
+    check_density(arguments.density)  # by the name that it has here
     settings = pruned_settings(arguments.run, arguments.name, **arguments.changes())
     record = run(settings, arguments.runs, arguments.tensorboard)
     folder = f"{arguments.runs}/{settings.name}"

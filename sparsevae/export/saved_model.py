@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sparsevae import records, sparsity
+from sparsevae.checks import check_boolean
 from sparsevae.export.card import readme
 from sparsevae.export.folder import CARD, FORMAT_VERSION, seal
 from sparsevae.export.formats import check_formats, export_formats
@@ -56,9 +57,11 @@ def save(
         ImportError: if the packages of a format are not installed, naming the extra.
         OSError: if the disk is full.
         RuntimeError: if a format gives other codes than the SavedModel.
+        TypeError: for another model than a `SparseVAE`, or switches that are no booleans.
         ValueError: for an unknown format, a model with NaN weights, or `drop_latents` without
             `compact`.
     """
+    _check_arguments(vae, compact=compact, drop_latents=drop_latents, overwrite=overwrite)
     if drop_latents and not compact:
         raise ValueError(
             "`drop_latents` must be False with compact=False, which takes nothing out. "
@@ -88,6 +91,14 @@ def save(
         (temporary / "README.md").write_text(readme(card, folder.name), encoding="utf-8")
         seal(temporary)
     return folder
+
+
+def _check_arguments(vae, **booleans):
+    if not isinstance(vae, SparseVAE):
+        name = getattr(vae, "name", vae)
+        raise TypeError(f"`vae` must be a SparseVAE. Received: {type(vae).__name__} {name!r}")
+    for argument, value in booleans.items():
+        check_boolean(argument, value)
 
 
 def _compacted(stock, drop_latents):

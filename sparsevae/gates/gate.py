@@ -120,7 +120,7 @@ class Gate(keras.layers.Layer, abc.ABC):
 
         if not training or not self.trainable_variables:
             product = times(self._fixed_mask(), kernel)
-            return (product, ops.zeros(())) if priced else product
+            return (product, ops.zeros((), "float32")) if priced else product
         windows, weights = self.draw(), self.mask_variables
         kernel, *values = read(kernel, *weights)
 
@@ -134,7 +134,7 @@ class Gate(keras.layers.Layer, abc.ABC):
 
         def fixed():  # little arithmetic: cheaper as it is
             product = times(ops.stop_gradient(self._fixed_mask()), kernel)
-            return (product, ops.zeros(())) if priced else product
+            return (product, ops.zeros((), "float32")) if priced else product
 
         return ops.cond(ops.greater(self.learning, 0.5), learning, fixed)
 

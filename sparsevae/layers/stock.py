@@ -82,9 +82,10 @@ def copy_stock_weights(stock: keras.layers.Layer, gated: GatedLayer) -> None:
     own = {w.name: w for w in (*gated._trainable_variables, *gated._non_trainable_variables)}
     for weight in stock.weights:
         own[weight.name].assign(ops.copy(weight))  # JAX would share the array, and `fit` frees it
-    mask = gated.kernel_mask()
-    scale = 1 / ops.where(mask > 0, mask, 1.0)
     kernel, lora = gated._raw_kernel, 0.0
+    wide = keras.backend.result_type(kernel.dtype, "float32")  # masks are float32, kernels any
+    mask = ops.cast(gated.kernel_mask(), wide)
+    scale = 1 / ops.where(mask > 0, mask, ops.ones_like(mask))
     if gated.lora_enabled:  # (K' + L) M = K + L
         gated.lora_alpha = stock.lora_alpha  # which `Dense` forgets when it is built
         share = gated.lora_alpha / gated.lora_rank

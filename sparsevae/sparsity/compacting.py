@@ -6,13 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from sparsevae.checks import check_integer
+from sparsevae.checks import check_boolean, check_integer
 from sparsevae.sparsity import compaction
 from sparsevae.sparsity.compaction import WHOLE, Ends
-from sparsevae.sparsity.hardening import harden
+from sparsevae.sparsity.graphs import check_finite, check_graphs
+from sparsevae.sparsity.hardening import harden, in_place_of
 from sparsevae.sparsity.latents import closed_latents, without_inputs, without_outputs
 from sparsevae.sparsity.links import gated_layers
-from sparsevae.sparsity.liveness import has_graph
 from sparsevae.sparsity.same_outputs import TOLERANCE, largest_difference
 
 
@@ -37,19 +37,20 @@ def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False
 
     Returns:
         Functional model of stock layers, nested models unrolled, not compiled. Inputs and outputs
-        have the same shapes and names. If there is nothing to remove, the hardened model, with a
-        warning.
+        have the same shapes and names; frozen as the model is. If there is nothing to remove, the
+        hardened model, with a warning.
 
     Raises:
-        TypeError: for what is no Keras model.
-        ValueError: for a model that is subclassed or not built, for gates that are NaN, for a layer
-            that cannot be copied, or if outputs would differ by more than `1e-5 (1 + largest
-            output)`, which is a defect here.
+        TypeError: for what is no Keras model, no integer or no boolean.
+        ValueError: for a model that is subclassed or not built, for gates that are NaN, for weights
+            that are NaN or infinite, for a layer that cannot be copied, or if outputs would differ
+            by more than `1e-5 (1 + largest output)`, which is a defect here.
     """
-    check_integer("multiple_of", multiple_of, minimum=1)
-    _check_model(model, drop_latents)
+    _check_arguments(model, multiple_of, drop_latents)
     networks = getattr(model, "networks", [model])
     fixed, ends = list(map(harden, networks)), [WHOLE] * len(networks)
+    for network in fixed:
+        check_finite(network)
     if drop_latents:
         closed = closed_latents(*fixed)
         ends = [Ends(outputs=~closed), Ends(inputs=~closed)]
@@ -60,7 +61,7 @@ def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False
     if small == fixed:
         warnings.warn(f"nothing to remove from {model.name!r}: no channel is dead", stacklevel=2)
         small = networks if not gated_layers(model) else fixed
-    return model.with_networks(*small) if hasattr(model, "with_networks") else small[0]
+    return in_place_of(model, small)
 
 
 def _compacted(fixed, multiple_of, ends):
@@ -69,6 +70,8 @@ def _compacted(fixed, multiple_of, ends):
     if plan.removes_nothing:
         return fixed
     small = compaction.build(fixed, plan)
+    if not fixed.trainable:
+        small.trainable = False
     expected = fixed
     if ends.outputs is not None:
         expected = without_outputs(fixed, ends.outputs)
@@ -84,18 +87,12 @@ def _compacted(fixed, multiple_of, ends):
     return small
 
 
-def _check_model(model: Any, drop_latents: bool) -> None:
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"`model` must be a Keras model. Received: {model!r}")
+def _check_arguments(model: Any, multiple_of: Any, drop_latents: Any) -> None:
+    check_graphs("model", model)
+    check_integer("multiple_of", multiple_of, minimum=1)
+    check_boolean("drop_latents", drop_latents)
     if drop_latents and not hasattr(model, "with_networks"):
         raise ValueError(
             "`drop_latents` must be False for models other than SparseVAE, which have no latents. "
-            f"Received: {type(model).__name__} {model.name!r}"
+            f"Received: drop_latents=True for {type(model).__name__} {model.name!r}"
         )
-    for network in getattr(model, "networks", [model]):
-        if not has_graph(network):
-            raise ValueError(
-                "`model` must be functional or a Sequential model that is built (give it a "
-                "keras.Input, or call it once): a subclassed one hides its graph, so write it as "
-                f"keras.Model(inputs, outputs). Received: {type(network).__name__} {network.name!r}"
-            )

@@ -71,7 +71,7 @@ class Control(Part, abc.ABC):
     def penalty(self, layers: Sequence[GatedLayer]) -> Any:
         """What the present step adds to the loss, a scalar in nats per observation."""
         del layers  # for controls with a price
-        return ops.zeros(())
+        return ops.zeros((), "float32")
 
     def observe(self, loss: Any, layers: Sequence[GatedLayer]) -> None:
         """Called in each training step with its loss, without the penalty, a scalar in nats."""

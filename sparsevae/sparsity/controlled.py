@@ -138,7 +138,7 @@ class Controlled(Retracing, WholeFiles):
             kernel = layer.switched_weights[0]
             if optimizer.keeps_gradient(kernel):  # the control looks at that of closed links too
                 watched = kernel.watch_gradient
-                part = layer.kernel_mask(layer.gate.open) if watched else ops.ones(())
+                part = layer.kernel_mask(layer.gate.open) if watched else ops.ones((), "float32")
                 optimizer.train_only(kernel, part)
 
     def end_step(self, updated: Any) -> None:
@@ -164,7 +164,8 @@ class Controlled(Retracing, WholeFiles):
         if not training or self.control is None:
             return loss
         self.control.observe(loss, self.gated_layers)
-        return loss + self._aggregate_additional_loss(self.control.penalty(self.gated_layers))
+        penalty = self._aggregate_additional_loss(self.control.penalty(self.gated_layers))
+        return ops.add(loss, penalty)  # float32 both, or whichever is wider
 
     def train_step(self, *given: Any) -> Any:
         """`keras.Model.train_step` between `begin_step` and `end_step`."""

@@ -24,16 +24,27 @@ def gated_layers(model: keras.layers.Layer) -> list[GatedLayer]:
     return list({id(layer): layer for layer in found}.values())
 
 
+def check_gate(layer: GatedLayer) -> None:
+    """Refuses a gate of which no link is open or closed.
+
+    Raises:
+        ValueError: if one of its parameters is NaN.
+    """
+    gate = layer.gate
+    numbers = [ops.cast(values, "float32") for values in (*gate.weights, gate.open_probability())]
+    if any(np.isnan(ops.convert_to_numpy(values)).any() for values in numbers):
+        raise ValueError(
+            f"The gate of layer {layer.name!r} must have parameters that are numbers. Received: NaN"
+        )
+
+
 def open_links(layer: GatedLayer) -> np.ndarray:
     """Links of a layer that the test rule leaves open, booleans `(in_channels, out_channels)`.
 
     Raises:
-        ValueError: if a parameter of the gate is NaN, of which no link is open or closed.
+        ValueError: as `check_gate`.
     """
-    if not np.isfinite(ops.convert_to_numpy(layer.gate.open_probability())).all():
-        raise ValueError(
-            f"The gate of layer {layer.name!r} must have parameters that are numbers. Received: NaN"
-        )
+    check_gate(layer)
     return ops.convert_to_numpy(layer.open_links()).astype(bool)
 
 

@@ -19,7 +19,7 @@ def mean_cost(layers: Sequence[GatedLayer], weighting: str) -> Any:
     """Mean cost of the links that can learn, a scalar; 0 where none can."""
     priced = learnable(layers)
     if not priced:
-        return ops.zeros(())
+        return ops.zeros((), "float32")
     return weighted_mean(priced, weighting, lambda layer: layer.mean_cost())
 
 

@@ -88,7 +88,7 @@ class Pruning(Control):
             return
         first = ops.logical_and(ops.equal(self.n_steps, 0), ops.less(self.begun, 0.5))
         self._change(layers, first, None)
-        self.begun.assign(ops.ones(()))
+        self.begun.assign(ops.ones((), "float32"))
 
     @abc.abstractmethod
     def masks(
@@ -178,7 +178,7 @@ class Pruning(Control):
             counts = self.counts_at(step)
             if self.scope == "global":
                 masks, threshold = largest_over(scores, sum(counts), thresholds[0])
-                return *masks, ops.full(thresholds.shape, threshold)
+                return *masks, ops.full(thresholds.shape, threshold, "float32")
             cases = zip(scores, counts, ops.unstack(thresholds), strict=True)
             masks, found = zip(*itertools.starmap(largest_near, cases), strict=True)
             return *masks, ops.stack(found)

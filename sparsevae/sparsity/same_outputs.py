@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sparsevae.sparsity.hardening import harden
+from sparsevae.sparsity.hardening import HALVES, harden
 from sparsevae.sparsity.liveness.graph import Graph, function_of, graph_of
 
 TOLERANCE = 1e-5  # of 1 + the largest output
@@ -56,7 +56,7 @@ def _worse(number):
 def not_half(model: keras.Model) -> keras.Model:
     """The model, or its float32 copy if it computes anything in half precision."""
     dtypes = {layer.compute_dtype for layer in model._flatten_layers()}
-    return harden(model, "float32") if dtypes & {"float16", "bfloat16"} else model
+    return harden(model, "float32") if dtypes & {*HALVES} else model
 
 
 @contextlib.contextmanager

@@ -157,7 +157,7 @@ class TargetDensity(Phased):
             before = self.loss.value, mean_over(layers, open_share)
             cut = self._cut_parameters(layers)
             again = [value for value, k in zip(cut, kept, strict=True) if k is not None]
-            return [*cut, *again, *before, ops.zeros(())]  # the mean begins anew
+            return [*cut, *again, *before, ops.zeros((), "float32")]  # the mean begins anew
 
         assign_when(now, [*parameters, *averages, *notes], values)
 

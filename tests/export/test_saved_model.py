@@ -189,6 +189,19 @@ def test_closed_latents_are_dropped_on_request_and_the_card_says_which_stay(tmp_
         export.save(vae, tmp_path / "no", compact=False, drop_latents=True)
 
 
+@pytest.mark.parametrize("argument", ["compact", "drop_latents", "overwrite"])
+def test_switches_are_booleans(vae, argument, tmp_path):
+    with pytest.raises(TypeError, match=f"`{argument}` must be True or False.*'no'"):
+        export.save(vae, tmp_path / "no", **{argument: "no"})
+    assert not (tmp_path / "no").exists()
+
+
+def test_other_models_are_refused(vae, tmp_path):
+    for model in (vae.encoder, 3):
+        with pytest.raises(TypeError, match=r"`vae` must be a SparseVAE\. Received: (Func|int 3)"):
+            export.save(model, tmp_path / "no")
+
+
 def test_the_keras_file_holds_stock_layers_only(vae, folder, images):
     stock = keras.saving.load_model(folder / "model.keras")
     assert stock.gated_layers == []

@@ -165,7 +165,7 @@ def test_subclassed_models_are_refused():
         def call(self, x):
             return self.dense(x)
 
-    with pytest.raises(ValueError, match="Functional"):
+    with pytest.raises(ValueError, match=r"functional or a Sequential.*Custom"):
         sparsity.harden(Custom())
 
 
@@ -198,3 +198,19 @@ def test_a_trained_sparse_model_becomes_a_plain_one():
     folded = sparsity.harden(model)
     assert not isinstance(folded, sparsity.SparseModel)
     np.testing.assert_allclose(folded(x), model(x, training=False), rtol=1e-6)
+
+
+@pytest.mark.parametrize("fold", [sparsity.harden, sparsity.compact])
+@pytest.mark.filterwarnings("ignore:nothing to remove")
+def test_frozen_models_and_layers_stay_so(fold):
+    inputs = keras.Input((4,))
+    inner = keras.Sequential([keras.Input((3,)), GatedDense(3, name="inner")], name="frozen")
+    x = inner(GatedDense(3, gate=gates.Fixed(np.eye(4, 3)), name="first")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="last")(x))
+    inner.trainable = False
+    model.get_layer("last").trainable = False
+    small = fold(model)
+    assert small.trainable and len(small.trainable_weights) == 2
+    model.trainable = False
+    small = fold(model)
+    assert not small.trainable and not small.get_layer("first").trainable

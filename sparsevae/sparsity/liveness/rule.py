@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
@@ -120,7 +121,9 @@ def register(kind: type | Callable, rule: Rule) -> None:
     Raises:
         TypeError: if `kind` is no class or function, or `rule` is no rule.
     """
-    if not callable(kind):
+    layers = isinstance(kind, type) and issubclass(kind, keras.Operation)
+    function = callable(kind) and not isinstance(kind, (type, keras.Operation))
+    if not layers and not function:
         raise TypeError(
             f"`kind` must be a class of layers or an activation function. Received: kind={kind!r}"
         )

@@ -127,6 +127,12 @@ def test_the_same_command_again_prints_the_record(script, dense, pruned):
     assert code == 0 and out.strip() == summary(pruned[1], str(pruned[0])).strip()
 
 
+def test_a_wrong_density_is_refused_by_its_name(script, tmp_path):
+    code, _, err = script("prune.py", tmp_path, "--name", "a", "--density", "2")
+    assert code != 0 and "`density` must be a float above 0 and at most 1" in err + str(code)
+    assert "target_density" not in err + str(code)
+
+
 def test_runs_of_other_layers_are_refused(dense, tmp_path):
     settings = pruned_settings(dense[0], "a", hidden=8)
     with pytest.raises(ValueError, match=r"`pruned_from` must be a run of the same layers.*16"):
