@@ -3,8 +3,9 @@
 import keras
 
 from sparsevae.layers import GatedLayer
-from sparsevae.sparsity.copying import copied
+from sparsevae.sparsity.copying import copied, copy_state
 from sparsevae.sparsity.links import gated_layers
+from sparsevae.sparsity.selecting import is_graph
 from sparsevae.sparsity.sparse_model import SparseModel
 
 
@@ -52,8 +53,9 @@ def _stock_layer(layer, dtype):
 
 
 def _copy_weights(model, stock):
-    for old in (layer for layer in model.layers if layer.weights):  # inputs change their names
-        _copy(old, stock.get_layer(old.name))
+    for old in model.layers:
+        if not isinstance(old, keras.layers.InputLayer):  # these change their names
+            _copy(old, stock.get_layer(old.name))
 
 
 def _copy(old, new):
@@ -61,7 +63,7 @@ def _copy(old, new):
         new.set_weights(old.stock_weights())
     elif isinstance(old, keras.layers.TimeDistributed):
         _copy(old.layer, new.layer)
-    elif gated_layers(old):
+    elif is_graph(old):
         _copy_weights(old, new)
     else:
-        new.set_weights(old.get_weights())
+        copy_state(old, new)

@@ -8,7 +8,7 @@ import keras
 from sparsevae import gates
 from sparsevae.layers import GatedLayer, copy_stock_weights, from_stock, gated_class
 from sparsevae.sparsity.control import Control, check_control
-from sparsevae.sparsity.copying import copied
+from sparsevae.sparsity.copying import copied, copy_state
 from sparsevae.sparsity.selecting import Where, is_graph, layers_within, selection
 from sparsevae.sparsity.sparse_model import SparseModel
 
@@ -150,10 +150,9 @@ class _Cloner:
         return from_stock(layer, gate, granularity)
 
     def copy_weights(self):
-        """From the old layers to the new ones, state of seeds too."""
+        """From the old layers to the new ones, and all other state."""
         for old, new in self.pairs:
             if isinstance(new, GatedLayer):
                 copy_stock_weights(old, new)
             else:
-                for source, target in zip(old.variables, new.variables, strict=True):
-                    target.assign(keras.ops.copy(source))  # see `copy_stock_weights`
+                copy_state(old, new)
