@@ -41,8 +41,8 @@ class Pruned(Gate):
             return super().call(kernel, transposed, training, dtype, priced)
         kernel = ops.convert_to_tensor(kernel)
         is_open = ops.transpose(self.open) if transposed else self.open
-        closed = ops.stop_gradient(kernel * (1 - is_open))
-        product = ops.cast(kernel - closed, dtype)
+        closed = ops.stop_gradient(ops.multiply(kernel, ops.subtract(1.0, is_open)))
+        product = ops.cast(ops.subtract(kernel, closed), dtype)
         return (product, ops.zeros(())) if priced else product
 
     @property
