@@ -5,7 +5,7 @@ import keras
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.copying import copied, copy_state
 from sparsevae.sparsity.links import gated_layers
-from sparsevae.sparsity.selecting import is_graph
+from sparsevae.sparsity.selecting import check_calls, is_graph
 from sparsevae.sparsity.sparse_model import SparseModel
 
 
@@ -23,10 +23,12 @@ def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
 
     Raises:
         ValueError: for gated layers inside a layer that is none of these models, or a layer that
-            cannot be copied, such as a `Lambda` of a Python lambda.
+            cannot be copied, such as a `Lambda` of a Python lambda; for a class of models with a
+            `call` of its own.
     """
     if hasattr(model, "with_networks"):
         return model.with_networks(*(harden(network, dtype) for network in model.networks))
+    check_calls(model)
     if isinstance(model, SparseModel):  # the clone is to be none, and Keras would compile it
         model = keras.Model(model.input, model.output, name=model.name)
     stock = keras.models.clone_model(

@@ -27,6 +27,35 @@ def layers_within(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield inner
 
 
+def graphs_within(model: keras.Model) -> Iterator[keras.Model]:
+    """A functional or Sequential model, and all such models in it."""
+    yield model
+    for layer in model.layers:
+        inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
+        if is_graph(inner):
+            yield from graphs_within(inner)
+
+
+def own_methods(model: keras.Model, names: Sequence[str]) -> list[str]:
+    """Those of the methods that a model's class defines anew, so that a copy would lose them."""
+    return [n for n in names if not getattr(type(model), n).__module__.startswith("keras.")]
+
+
+def check_calls(model: keras.Model) -> None:
+    """Refuses a functional or Sequential model that does not run its graph as it is.
+
+    Raises:
+        ValueError: naming it, or a model in it, whose class has a `call` of its own.
+    """
+    for graph in graphs_within(model):
+        if own_methods(graph, ["call"]):
+            raise ValueError(
+                "`model` must leave `call` to Keras, since only its graph is copied: build it as "
+                "keras.Model(inputs, outputs), with layers for what your `call` does. "
+                f"Received: {type(graph).__name__} {graph.name!r} with a `call` of its own"
+            )
+
+
 def is_graph(layer: keras.layers.Layer) -> bool:
     """Whether a layer is a functional or Sequential model."""
     return isinstance(layer, (keras.Sequential, keras.src.models.functional.Functional))

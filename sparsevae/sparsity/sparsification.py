@@ -9,8 +9,17 @@ from sparsevae import gates
 from sparsevae.layers import GatedLayer, copy_stock_weights, from_stock, gated_class
 from sparsevae.sparsity.control import Control, check_control
 from sparsevae.sparsity.copying import copied, copy_state
-from sparsevae.sparsity.selecting import Where, is_graph, layers_within, selection
+from sparsevae.sparsity.selecting import (
+    Where,
+    check_calls,
+    is_graph,
+    layers_within,
+    own_methods,
+    selection,
+)
 from sparsevae.sparsity.sparse_model import SparseModel
+
+_OF_TRAINING = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 GateFor = str | gates.Gate | Callable[[keras.layers.Layer], Any] | None
 
@@ -41,8 +50,9 @@ def sparsify(
 
     Raises:
         TypeError: for what is no model, gate, pattern or control.
-        ValueError: if the model is subclassed, not built or gated already, if `where` matches
-            nothing, if a layer that it names cannot have a gate, or if no layer gets one.
+        ValueError: if the model is subclassed, not built or gated already, or its class has a
+            `call` or training step of its own; if `where` matches nothing, if a layer that it
+            names cannot have a gate, or if no layer gets one.
     """
     layers = _checked_layers(model)
     if control is not None:
@@ -84,6 +94,14 @@ def _checked_layers(model):
         raise ValueError(
             "`model` must have no gated layers yet; set `model.control` of one that has. "
             f"Received: {kind} with {gated[0].name!r}"
+        )
+    check_calls(model)
+    if own := own_methods(model, _OF_TRAINING):
+        raise ValueError(
+            "`model` must train as Keras does, since only its graph is copied: sparsify "
+            "keras.Model(model.inputs, model.outputs), or use sparsevae.layers in your class and "
+            "sparsevae.sparsity.Controlled before its base. "
+            f"Received: {kind} with its own {', '.join(own)}"
         )
     return layers
 

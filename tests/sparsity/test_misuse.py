@@ -26,6 +26,33 @@ class Subclassed(keras.Model):
         return self.dense(x)
 
 
+class OwnCall(keras.Model):
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+class OwnTraining(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+    def compute_loss(self, *args, **kwargs):
+        return 2 * super().compute_loss(*args, **kwargs)
+
+
+class NothingOwn(keras.Model):
+    extra = 3
+
+
+def functional(kind):
+    inputs = keras.Input((4,))
+    return kind(inputs, layers.Dense(2, name="dense")(inputs), name="own")
+
+
+def around(model):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, model(inputs))
+
+
 class Whole(layers.Layer):
     """A layer whose config leaves out an argument."""
 
@@ -53,6 +80,27 @@ def refit(control):
 MISUSES = {
     "no model": (lambda: sv.sparsify(layers.Dense(2)), TypeError, "`model` must be a Keras model"),
     "subclassed": (lambda: sv.sparsify(Subclassed()), ValueError, "functional or Sequential"),
+    "a call of its own": (
+        lambda: sv.sparsify(functional(OwnCall)),
+        ValueError,
+        "`model` must leave `call` to Keras.*Received: OwnCall 'own' with a `call` of its own",
+    ),
+    "a call of its own in a model": (
+        lambda: sv.sparsify(around(functional(OwnCall))),
+        ValueError,
+        "`model` must leave `call` to Keras.*Received: OwnCall 'own'",
+    ),
+    "a call of its own to harden": (
+        lambda: sv.harden(around(functional(OwnCall))),
+        ValueError,
+        "`model` must leave `call` to Keras.*Received: OwnCall 'own'",
+    ),
+    "training of its own": (
+        lambda: sv.sparsify(functional(OwnTraining)),
+        ValueError,
+        r"`model` must train as Keras.*keras\.Model\(model\.inputs, model\.outputs\).*Controlled"
+        ".*OwnTraining 'own' with its own train_step, compute_loss",
+    ),
     "not built": (
         lambda: sv.sparsify(keras.Sequential([layers.Dense(2)])),
         ValueError,
@@ -192,6 +240,13 @@ def test_misuse_has_one_clear_line(misuse):
     with pytest.raises(error, match=match) as caught:
         call()
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_subclass_that_runs_its_graph_as_it_is_will_do():
+    for model in (functional(NothingOwn), around(functional(OwnTraining))):
+        x = np.ones((2, 4), "float32")
+        sparse = sv.sparsify(model, PRUNED)
+        np.testing.assert_array_equal(np.array(sparse(x)), np.array(model(x)))
 
 
 def test_a_control_for_a_model_without_gates_is_refused():
