@@ -77,13 +77,15 @@ def selection(
     """
     if where is None:
         return lambda layer: True
-    if callable(where) and not isinstance(where, type):
+    is_layer = isinstance(where, keras.layers.Layer)
+    if callable(where) and not isinstance(where, type) and not is_layer:
         return where
     parts = [where] if isinstance(where, (str, type)) else where
     if not isinstance(parts, (list, tuple, set, frozenset)) or not parts:
         raise TypeError(
             "`where` must be a name, a glob pattern, a layer type, a list of these, or a function "
-            f"of the layer. Received: where={where!r}"
+            f"of the layer. Received: where={where.name if is_layer else where!r}"
+            f"{', a layer: give its name' if is_layer else ''}"
         )
     meant = set()
     for part in parts:

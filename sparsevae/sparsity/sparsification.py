@@ -6,7 +6,13 @@ from typing import Any
 import keras
 
 from sparsevae import gates
-from sparsevae.layers import GatedLayer, copy_stock_weights, from_stock, gated_class
+from sparsevae.layers import (
+    GatedLayer,
+    copy_stock_weights,
+    from_stock,
+    gated_class,
+    why_not_gated,
+)
 from sparsevae.sparsity.control import Control, check_control
 from sparsevae.sparsity.copying import copied, copy_state
 from sparsevae.sparsity.selecting import (
@@ -55,16 +61,20 @@ def sparsify(
             names cannot have a gate, or if no layer gets one.
     """
     layers = _checked_layers(model)
+    if isinstance(gate, keras.layers.Layer) and not isinstance(gate, gates.Gate):
+        hint = (
+            f": give it as control={type(gate).__name__}(...)" if isinstance(gate, Control) else ""
+        )
+        raise TypeError(f"`gate` must be a name, a Gate, or a function{hint}. Received: {gate!r}")
     if control is not None:
         check_control(control)
     cloner = _Cloner(gate, control, selection(layers, where))
     clone = cloner.clone(model)
     cloner.copy_weights()
     if not cloner.n_gated:
-        kinds = ", ".join(sorted({type(layer).__name__ for layer in layers}))
         raise ValueError(
             "No layer got a gate, which are for Dense, EinsumDense, convolutions and their "
-            f"transposes. Received: gate={gate!r}, where={where!r}, layers of {kinds}"
+            f"transposes. Received: gate={gate!r}, where={where!r}, {_why_none(layers)}"
         )
     sparse = SparseModel(*_ends(clone), name=model.name)
     if not model.trainable:  # True would reach into layers that are frozen by themselves
@@ -104,6 +114,15 @@ def _checked_layers(model):
             f"Received: {kind} with its own {', '.join(own)}"
         )
     return layers
+
+
+def _why_none(layers):
+    """Why one of them has no gate, if it is of a kind that could; else what they are."""
+    reasons = [(layer.name, why_not_gated(layer)) for layer in layers if layer.weights]
+    for name, reason in reasons:
+        if reason and not reason.startswith("There is no gated layer"):
+            return f"{name!r}: {reason}"
+    return f"layers of {', '.join(sorted({type(layer).__name__ for layer in layers}))}"
 
 
 def _ends(model):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.checks import check_choice
+from sparsevae.checks import check_choice, is_number
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.phases import Phased, steps_at
 from sparsevae.sparsity.prices import learnable, mean_over, open_share
@@ -59,9 +59,10 @@ class TargetDensity(Phased):
         self.density = check_density(density)
         check_choice("scope", scope, SCOPES)
         self.scope = scope
-        if dual_rate is not None and not 0 < dual_rate < float("inf"):
+        if dual_rate is not None and not (is_number(dual_rate) and 0 < dual_rate < float("inf")):
             raise ValueError(
-                f"`dual_rate` must be None or a finite float above 0. Received: {dual_rate!r}"
+                "`dual_rate` must be None or a finite float above 0. "
+                f"Received: dual_rate={dual_rate!r}"
             )
         self.dual_rate = dual_rate
 
