@@ -8,6 +8,23 @@ import numpy as np
 from keras import ops
 
 
+def inputs_like(model: keras.Model) -> Any:
+    """What `keras.models.clone_model` takes as `input_tensors`, to keep all there is of inputs.
+
+    None for a Sequential model, of which Keras forgets whether its input is sparse.
+    """
+    if isinstance(model, keras.Sequential):
+        return None
+
+    def made(x):
+        source = x._keras_history.operation
+        settings = source.get_config() if isinstance(source, keras.layers.InputLayer) else {}
+        known = {"batch_shape": x.shape, "dtype": x.dtype, "name": x.name}
+        return keras.Input(**{**settings, **known})
+
+    return keras.tree.map_structure(made, model.input)
+
+
 def copied(layer: Any, /, **settings: Any) -> Any:
     """A new layer, or operation, of the same config but for `settings`; weights are its own.
 

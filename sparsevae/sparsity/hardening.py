@@ -3,7 +3,7 @@
 import keras
 
 from sparsevae.layers import GatedLayer
-from sparsevae.sparsity.copying import copied, copy_state
+from sparsevae.sparsity.copying import copied, copy_state, inputs_like
 from sparsevae.sparsity.links import gated_layers
 from sparsevae.sparsity.selecting import check_calls, is_graph
 from sparsevae.sparsity.sparse_model import SparseModel
@@ -32,7 +32,10 @@ def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
     if isinstance(model, SparseModel):  # the clone is to be none, and Keras would compile it
         model = keras.Model(model.input, model.output, name=model.name)
     stock = keras.models.clone_model(
-        model, clone_function=lambda layer: _stock_layer(layer, dtype), recursive=True
+        model,
+        inputs_like(model),
+        clone_function=lambda layer: _stock_layer(layer, dtype),
+        recursive=True,
     )
     for layer in gated_layers(stock):
         raise ValueError(

@@ -14,7 +14,7 @@ from sparsevae.layers import (
     why_not_gated,
 )
 from sparsevae.sparsity.control import Control, check_control
-from sparsevae.sparsity.copying import copied, copy_state
+from sparsevae.sparsity.copying import copied, copy_state, inputs_like
 from sparsevae.sparsity.selecting import (
     Where,
     check_calls,
@@ -61,15 +61,11 @@ def sparsify(
             names cannot have a gate, or if no layer gets one.
     """
     layers = _checked_layers(model)
-    if isinstance(gate, keras.layers.Layer) and not isinstance(gate, gates.Gate):
-        hint = (
-            f": give it as control={type(gate).__name__}(...)" if isinstance(gate, Control) else ""
-        )
-        raise TypeError(f"`gate` must be a name, a Gate, or a function{hint}. Received: {gate!r}")
+    _check_gate(gate)
     if control is not None:
         check_control(control)
     cloner = _Cloner(gate, control, selection(layers, where))
-    clone = cloner.clone(model)
+    clone = cloner.clone(keras.Model(*_ends(model), name=model.name))
     cloner.copy_weights()
     if not cloner.n_gated:
         raise ValueError(
@@ -116,6 +112,14 @@ def _checked_layers(model):
     return layers
 
 
+def _check_gate(gate):
+    """Refuses layers that are no gates, which could be called like a function."""
+    if isinstance(gate, keras.layers.Layer) and not isinstance(gate, gates.Gate):
+        kind = type(gate).__name__
+        hint = f": give it as control={kind}(...)" if isinstance(gate, Control) else ""
+        raise TypeError(f"`gate` must be a name, a Gate, or a function{hint}. Received: {gate!r}")
+
+
 def _why_none(layers):
     """Why one of them has no gate, if it is of a kind that could; else what they are."""
     reasons = [(layer.name, why_not_gated(layer)) for layer in layers if layer.weights]
@@ -142,7 +146,8 @@ class _Cloner:
 
     def clone(self, model):
         """The graph of a functional or Sequential model with new layers."""
-        return keras.models.clone_model(model, clone_function=self, recursive=True, cache=self.made)
+        settings = {"clone_function": self, "recursive": True, "cache": self.made}
+        return keras.models.clone_model(model, inputs_like(model), **settings)
 
     def __call__(self, layer):
         if isinstance(layer, keras.layers.TimeDistributed):

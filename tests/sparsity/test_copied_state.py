@@ -144,6 +144,30 @@ def test_state_between_batches_is_in_the_copies():
         np.testing.assert_array_equal(np.array(copy(x)), expected)
 
 
+@keras.saving.register_keras_serializable("copied_state")
+class Plus(layers.Layer):
+    def call(self, inputs, more=None):
+        return inputs if more is None else inputs + more
+
+
+def test_optional_inputs_stay_so():
+    first, second = keras.Input((4,)), keras.Input((4,), optional=True)
+    model = keras.Model([first, second], layers.Dense(2)(Plus()(first, second)))
+    sparse = sv.sparsify(model, gates.Pruned())
+    x = np.ones((2, 4), "float32")
+    for copy in (sparse, sv.harden(sparse)):
+        np.testing.assert_array_equal(np.array(copy([x, None])), np.array(model([x, None])))
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_sparse_inputs_stay_so(sequential):
+    inputs = keras.Input((6,), sparse=True)
+    parts = [inputs, layers.Dense(2)]
+    model = keras.Sequential(parts) if sequential else keras.Model(inputs, parts[1](inputs))
+    sparse = sv.sparsify(model, gates.Pruned())
+    assert sparse.inputs[0].sparse and sv.harden(sparse).inputs[0].sparse
+
+
 def test_names_stay_where_a_config_has_none():
     model = keras.Sequential([keras.Input((6,)), Own(name="mine"), layers.Dense(2, name="head")])
     sparse = sv.sparsify(model, gates.Pruned())
