@@ -30,8 +30,8 @@ class TargetDensity(Phased):
     When the gates are frozen exactly the share `density` of the gates is left open: those most
     open, by their own parameters. A gate is a link, a weight or a channel, by granularity; of
     "channels" layers differ in the links of a gate, so `report(model).density`, and `density` in
-    the logs, which are shares of links, are other numbers. `density_before_cut` and `cut_jump` (mean loss of 100 steps
-    after, minus before) are logged.
+    the logs, which are shares of links, are other numbers. `density_before_cut` and `cut_jump`
+    (mean loss of 100 steps after, minus before) are logged.
 
     Args:
         density: Float in (0, 1]: share of the gates that can learn.
