@@ -43,7 +43,7 @@ class Pruned(Gate):
         is_open = ops.transpose(self.open) if transposed else self.open
         closed = ops.stop_gradient(ops.multiply(kernel, ops.subtract(1.0, is_open)))
         product = ops.cast(ops.subtract(kernel, closed), dtype)
-        return (product, ops.zeros(())) if priced else product
+        return (product, ops.zeros((), "float32")) if priced else product
 
     @property
     def mask_variables(self) -> list[keras.Variable]:

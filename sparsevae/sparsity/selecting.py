@@ -38,7 +38,8 @@ def graphs_within(model: keras.Model) -> Iterator[keras.Model]:
 
 def own_methods(model: keras.Model, names: Sequence[str]) -> list[str]:
     """Those of the methods that a model's class defines anew, so that a copy would lose them."""
-    return [n for n in names if not getattr(type(model), n).__module__.startswith("keras.")]
+    places = {n: getattr(getattr(type(model), n), "__module__", "") for n in names}
+    return [n for n, place in places.items() if not place.startswith("keras.")]
 
 
 def check_calls(model: keras.Model) -> None:
