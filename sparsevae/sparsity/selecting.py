@@ -27,12 +27,12 @@ def layers_within(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield inner
 
 
-def graphs_within(model: keras.Model) -> Iterator[keras.Model]:
-    """A functional or Sequential model, and all such models in it."""
-    yield model
-    for layer in model.layers:
-        inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
-        if is_graph(inner):
+def graphs_within(model: keras.layers.Layer) -> Iterator[keras.Model]:
+    """A functional or Sequential model, and all such models in it; nothing for another one."""
+    if is_graph(model):
+        yield model
+        for layer in model.layers:
+            inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
             yield from graphs_within(inner)
 
 
