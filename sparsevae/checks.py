@@ -1,6 +1,7 @@
 """The one way in which every room refuses an unknown name or a bad number. Standard library."""
 
 import difflib
+import numbers
 import operator
 from collections.abc import Collection
 from typing import Any
@@ -22,6 +23,11 @@ def check_choice(argument: str, value: str, choices: Collection[str]) -> None:
             f"`{argument}` must be one of {', '.join(map(repr, choices))}.{hint} "
             f"Received: {argument}={value!r}"
         )
+
+
+def is_number(value: Any) -> bool:
+    """Whether a real number of Python or NumPy; booleans are none."""
+    return isinstance(value, numbers.Real) and type(value).__name__ not in ("bool", "bool_")
 
 
 def check_integer(argument: str, value: Any, minimum: int, maximum: int | None = None) -> int:

@@ -21,9 +21,9 @@ class Control(Part, abc.ABC):
     compiling again, loading weights alone or another optimizer leave it where it was.
 
     Args:
-        granularity: What one gate switches, in models that `sparsify` makes for this control:
-            "links", from an input to an output channel; "weights", each by itself; "channels",
-            all links of an output channel.
+        granularity: What one gate switches: "links", from an input to an output channel;
+            "weights", each by itself; "channels", all links of an output channel. `sparsify` makes
+            layers of it; a model of other ones refuses the control.
 
     Attributes:
         n_steps: Integer variable, updates of the model that the control has seen.
@@ -103,7 +103,8 @@ class Control(Part, abc.ABC):
         """Refuses layers that this control cannot act on.
 
         Raises:
-            ValueError: if there are none, or none has a gate of the right kind.
+            ValueError: if there are none, or none has a gate of the right kind, or gates of none
+                switch what the control says.
         """
         kind = type(self).__name__
         if not layers:
@@ -121,6 +122,12 @@ class Control(Part, abc.ABC):
             raise ValueError(
                 f"`control` {kind} sets masks itself and needs gate=sparsevae.gates.Pruned() in "
                 f"every gated layer. Received: {type(other.gate).__name__} in {other.name!r}"
+            )
+        if self.granularity not in (found := [layer.granularity for layer in layers]):
+            raise ValueError(
+                "`granularity` of the control must be that of a gated layer, whose gates it acts "
+                f"on. Received: granularity={self.granularity!r}, and {found[0]!r} in "
+                f"{layers[0].name!r}"
             )
 
     def begin_step(self, layers: Sequence[GatedLayer]) -> None:

@@ -72,7 +72,8 @@ class Controlled(Retracing, WholeFiles):
         if self.compiled and optimizer is inner(self.optimizer).base:
             optimizer = self.optimizer  # the same once more: gates keep their moments
         super().compile(self.regrouped(optimizer), *args, **kwargs)
-        self.optimizer.build(self.trainable_variables)
+        if not self.optimizer.built:  # a LossScaleOptimizer would have its state twice
+            self.optimizer.build(self.trainable_variables)
 
     def fit(
         self,

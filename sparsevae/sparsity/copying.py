@@ -1,8 +1,28 @@
-"""Another layer like one that a model has."""
+"""Another layer like one that a model has, with all its state."""
 
+import tempfile
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
+
+
+def inputs_like(model: keras.Model) -> Any:
+    """What `keras.models.clone_model` takes as `input_tensors`, to keep all there is of inputs.
+
+    None for a Sequential model, of which Keras forgets whether its input is sparse.
+    """
+    if isinstance(model, keras.Sequential):
+        return None
+
+    def made(x):
+        source = x._keras_history.operation
+        settings = source.get_config() if isinstance(source, keras.layers.InputLayer) else {}
+        known = {"batch_shape": x.shape, "dtype": x.dtype, "name": x.name}
+        return keras.Input(**{**settings, **known})
+
+    return keras.tree.map_structure(made, model.input)
 
 
 def copied(layer: Any, /, **settings: Any) -> Any:
@@ -15,9 +35,10 @@ def copied(layer: Any, /, **settings: Any) -> Any:
     Raises:
         ValueError: if its `get_config` and `from_config` do not make another one.
     """
-    kind = type(layer)
+    kind, name = type(layer), settings.pop("name", layer.name)
     try:
-        return kind.from_config({**layer.get_config(), **settings})
+        config = {**layer.get_config(), **settings}
+        new = kind.from_config(config | ({"name": name} if "name" in config else {}))
     except Exception as error:
         reason = str(error).partition("\n")[0]
         what = "Layer" if isinstance(layer, keras.layers.Layer) else "Operation"
@@ -25,3 +46,40 @@ def copied(layer: Any, /, **settings: Any) -> Any:
             f"{what} {layer.name!r} cannot be copied, as its `get_config` and `from_config` do "
             f"not make another {kind.__name__}: {reason}"
         ) from error
+    new.name = name  # which configs that Keras makes by itself leave out
+    return new
+
+
+def copy_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
+    """Gives a layer all that another one knows: weights, states of seeds, statistics, tables.
+
+    Args:
+        old: Built layer; left as it is.
+        new: Built layer, of `copied(old)`.
+    """
+    for one, other in zip(old._flatten_layers(), new._flatten_layers(), strict=True):
+        _pass_on(one, other)
+    _assign(old.variables, new.variables)
+
+
+def _pass_on(old, new):
+    """What a layer makes of its file beyond variables, as `Normalization` and lookups do."""
+    if type(old).load_own_variables is not keras.layers.Layer.load_own_variables:
+        store: dict[str, Any] = {}
+        old.save_own_variables(store)
+        new.load_own_variables({key: _array(value) for key, value in store.items()})
+    if getattr(old, "stateful", False):  # of these states no list of variables knows
+        _assign(keras.tree.flatten(old.states), keras.tree.flatten(new.states))
+    if hasattr(old, "load_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            old.save_assets(folder)
+            new.load_assets(folder)
+
+
+def _assign(sources, targets):
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(ops.cast(ops.copy(source), target.dtype))  # JAX would share the array
+
+
+def _array(value):
+    return np.array(ops.convert_to_numpy(value))

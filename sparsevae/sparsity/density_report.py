@@ -26,8 +26,9 @@ class Report:
         table: A row for each layer with weights: `layer` (name), `kind`, `gated`, `links`, `open`,
             `effective` (counts of links, or of weights where gates switch these), `density`,
             `effective_density` (shares of these), `parameters` (without those of gates), `flops`
-            (multiplications by kernels for one observation), `open_flops` (of open links), `note`
-            (why it has no gate). NA where there is no such number.
+            (multiplications by kernels for one observation), `open_flops` (of open links, and of
+            the depthwise part of separable convolutions, which has no gate), `note` (why it has
+            no gate). NA where there is no such number.
         without_rule: Names of layers, or of their activations, of which nothing is known: they
             count as live throughout. See `register_liveness`.
     """

@@ -1,7 +1,6 @@
 """Control of sparsity by the loss that may be given up for it."""
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 from keras import ops
 
 from sparsevae import gates
+from sparsevae.checks import is_number
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.phases import Phased, steps_at
 from sparsevae.sparsity.prices import mean_over
@@ -49,8 +49,7 @@ class Distortion(Phased):
         **kwargs: Any,
     ):
         super().__init__(ramp, freeze, **kwargs)
-        number = isinstance(bound, numbers.Real) and not isinstance(bound, bool)
-        if not number or not 0 < bound < float("inf"):
+        if not (is_number(bound) and 0 < bound < float("inf")):
             raise ValueError(
                 f"`bound` must be a finite float above 0, in nats. Received: bound={bound!r}"
             )

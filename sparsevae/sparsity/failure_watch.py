@@ -26,7 +26,8 @@ UNDECIDED = 0.01  # share of gates without which trained and tested masks are th
 WINDOW, CROSSINGS, DEAD_BAND = 1_000, 5, 0.01  # steps; times; of the density
 
 REMEDIES = {
-    "not_a_number": "lower the learning rate; keep gates in float32",
+    "not_a_number": "lower the learning rate; keep gates in float32; give Adafactor "
+    "epsilon_1=1e-16",
     "all_closed": "begin the ramp later, lower the price, or aim at a density (TargetDensity); "
     "start from a dense model",
     "layer_collapse": "give each layer its own share (scope='layer' or 'erk'), or a higher density",

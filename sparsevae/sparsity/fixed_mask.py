@@ -21,7 +21,7 @@ class FixedMask(Pruning):
     have set; and a lower one makes a random mask of a model whose gates are all open.
 
     Args:
-        density: Float in (0, 1].
+        density: Float in (0, 1], of gates: see `Pruning`.
         scope: Of the draw. "layer": the same share of each layer; "erk": see `selection.shares`;
             "global": any of the model.
         seed: Of the draw.

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 
 from sparsevae.layers import GatedLayer
-from sparsevae.sparsity.copying import copied
+from sparsevae.sparsity.copying import copied, copy_state, inputs_like
 from sparsevae.sparsity.graphs import check_graphs
 from sparsevae.sparsity.links import check_gate, gated_layers
 from sparsevae.sparsity.liveness.graph import function_of
-from sparsevae.sparsity.selecting import is_graph
+from sparsevae.sparsity.selecting import check_calls, is_graph
 from sparsevae.sparsity.sparse_model import SparseModel
 
 HALVES = ("float16", "bfloat16")
@@ -39,6 +39,7 @@ def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
     _check_dtype(dtype)
     if hasattr(model, "with_networks"):
         return in_place_of(model, [harden(network, dtype) for network in model.networks])
+    check_calls(model)
     for layer in gated_layers(model):
         check_gate(layer)
     graph = model
@@ -88,7 +89,7 @@ def _stock_model(model, dtype, made):
 
     given = function_of(model)._inputs_struct
     halves = [x for x in model.inputs if x.dtype in HALVES]
-    inputs = None  # as they are
+    inputs = inputs_like(model)
     if dtype is not None and halves:  # to which nested models would cast what they take
         wanted = keras.dtype_policies.get(dtype).compute_dtype
         inputs = keras.tree.map_structure(lambda x: _input(x, wanted), given)
@@ -140,8 +141,9 @@ def _copy_settings(old, new, dtype):
 
 
 def _copy_weights(model, stock):
-    for old in (layer for layer in model.layers if layer.weights):  # inputs change their names
-        _copy(old, stock.get_layer(old.name))
+    for old in model.layers:
+        if not isinstance(old, keras.layers.InputLayer):  # these change their names
+            _copy(old, stock.get_layer(old.name))
 
 
 def _copy(old, new):
@@ -149,7 +151,7 @@ def _copy(old, new):
         new.set_weights(old.stock_weights())
     elif isinstance(old, keras.layers.TimeDistributed):
         _copy(old.layer, new.layer)
-    elif gated_layers(old):
+    elif is_graph(old):
         _copy_weights(old, new)
     else:
-        new.set_weights(old.get_weights())
+        copy_state(old, new)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sparsevae.layers import GatedLayer
+from sparsevae.layers import GatedLayer, why_not_gated
 from sparsevae.sparsity.links import gated_layers, open_links
 from sparsevae.sparsity.liveness import UNKNOWN, Kernel, Live
 
@@ -27,6 +27,7 @@ class _Entry:
     effective: np.ndarray | None
     multiplications: int | None
     note: str
+    ungated: int | None = 0  # of the multiplications, those that belong to no link
 
     def add(self, use: "_Entry") -> None:
         """A link is effective if it is in any use; multiplications are done in each."""
@@ -34,6 +35,7 @@ class _Entry:
             self.effective = self.effective | use.effective
         unknown = None in (self.multiplications, use.multiplications)
         self.multiplications = None if unknown else self.multiplications + use.multiplications
+        self.ungated = None if unknown else self.ungated + use.ungated
 
     def row(self) -> dict[str, Any]:
         gated = isinstance(self.layer, GatedLayer)
@@ -42,7 +44,8 @@ class _Entry:
         if self.open is not None:
             n_open, n_effective = int(self.open.sum()), int(self.effective.sum())
             density, effective_density = n_open / self.n_links, n_effective / self.n_links
-            open_flops = None if flops is None else flops * n_open // self.n_links
+            if flops is not None:
+                open_flops = self.ungated + (flops - self.ungated) * n_open // self.n_links
         return {
             "layer": self.layer.name,
             "kind": type(self.layer).__name__,
@@ -93,15 +96,45 @@ def _uses(live: Live) -> Iterator[_Entry]:
             if gated:
                 links, effective = _switched(call.layer, links, effective)
             n_links = links.size if gated else rule.n_links(call)
-            closed = "all links open" if links.sum() == n_links else "links of weight 0 are closed"
-            note = "" if gated else f"stock layer: {closed}"
-            yield _Entry(call.layer, n_links, links, effective, rule.multiplications(call), note)
+            note = "" if gated else _of_stock(call.layer, links.sum() == n_links)
+            flops = rule.multiplications(call)
+            ungated = None if flops is None else _ungated(call.layer, flops)
+            yield _Entry(call.layer, n_links, links, effective, flops, note, ungated)
             continue
         reached = any(p.any() for p in varying) and any(p.any() for p in needed)
         yield from _inside(call.layer, reached)
         if not isinstance(call.layer, GatedLayer):
-            known = "no rule" if rule is UNKNOWN else "no links between channels"
-            yield _Entry(call.layer, None, None, None, rule.multiplications(call), known)
+            flops = rule.multiplications(call)
+            yield _Entry(call.layer, None, None, None, flops, _without_links(call.layer, rule))
+
+
+def _of_stock(layer, all_open):
+    """Why a layer with links has no gate, and which of them are open."""
+    closed = "all links open" if all_open else "links of weight 0 are closed"
+    return f"{_why(layer) or 'stock layer'}: {closed}"
+
+
+def _without_links(layer, rule):
+    if rule is UNKNOWN:
+        return "no rule"
+    mixes = isinstance(layer, keras.layers.EinsumDense)  # by a kernel of more axes than links have
+    return _why(layer) if mixes else "no links between channels"
+
+
+def _why(layer):
+    """`why_not_gated` in few words; None where the layer could have a gate."""
+    if (reason := why_not_gated(layer)) is None:
+        return None
+    short = reason.partition(". Received")[0].partition(": ")[0].rstrip(".")
+    return f"no gate, as {short[0].lower()}{short[1:]}"
+
+
+def _ungated(layer, multiplications):
+    """Those of the depthwise part of a separable convolution."""
+    if not isinstance(layer, (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)):
+        return 0
+    window = math.prod(layer.kernel_size)
+    return multiplications * window // (window + layer.filters)
 
 
 def _switched(layer, links, effective):

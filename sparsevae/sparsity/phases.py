@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from sparsevae.checks import check_integer
+from sparsevae.checks import check_integer, is_number
 from sparsevae.sparsity.control import Control
 
 
@@ -56,19 +56,20 @@ class Phased(Control):
 
 def check_ramp(ramp: Any) -> tuple[int, int]:
     """Refuses what is no pair of steps in order."""
-    pair = isinstance(ramp, (tuple, list)) and len(ramp) == 2 and all(map(_is_number, ramp))
-    if not pair or not 0 <= ramp[0] <= ramp[1] < float("inf"):
+    pair = isinstance(ramp, (tuple, list)) and len(ramp) == 2 and all(map(_is_step, ramp))
+    if not pair or not 0 <= ramp[0] <= ramp[1]:
         raise ValueError(
-            f"`ramp` must be two steps (first, last), 0 <= first <= last. Received: ramp={ramp!r}"
+            "`ramp` must be two steps (first, last), integers with 0 <= first <= last. "
+            f"Received: ramp={ramp!r}"
         )
     return tuple(ramp)
 
 
 def check_freeze(freeze: Any, ramp: tuple[int, int]) -> int | None:
     """Refuses a step before the end of the ramp."""
-    if freeze is not None and not (_is_number(freeze) and freeze >= ramp[1]):
+    if freeze is not None and not (_is_step(freeze) and freeze >= ramp[1]):
         raise ValueError(
-            "`freeze` must be None or a step not before the end of the ramp. "
+            "`freeze` must be None or a step, an integer not before the end of the ramp. "
             f"Received: freeze={freeze!r}, ramp={ramp!r}"
         )
     return freeze
@@ -79,10 +80,16 @@ def steps_at(n_steps: int, **fractions: float) -> list[int]:
 
     Raises:
         TypeError: if `n_steps` is not an integer.
-        ValueError: if the fractions are not in order, or a phase would have no step.
+        ValueError: if the fractions are no numbers in order, or a phase would have no step.
     """
     n_steps = check_integer("n_steps", n_steps, minimum=1)
     names, values = list(fractions), list(fractions.values())
+    for name, value in fractions.items():
+        if not is_number(value):
+            raise ValueError(
+                f"`{name}` must be a fraction of the run, a float in [0, 1]. "
+                f"Received: {name}={value!r}"
+            )
     in_order = all(a <= b for a, b in zip([0, *values], [*values, 1], strict=True))
     if not in_order:
         received = ", ".join(f"{name}={value!r}" for name, value in fractions.items())
@@ -99,5 +106,5 @@ def steps_at(n_steps: int, **fractions: float) -> list[int]:
     return steps
 
 
-def _is_number(step):
-    return isinstance(step, numbers.Real) and not isinstance(step, bool)
+def _is_step(step):
+    return isinstance(step, numbers.Integral) and is_number(step)

@@ -48,8 +48,14 @@ def set_gate_masks(model: keras.Model, masks: Mapping[str, np.ndarray]) -> None:
         masks: Booleans by name of layer, as of `gate_masks`.
 
     Raises:
+        TypeError: if `masks` is no dict.
         ValueError: as `pruned_layers`, or for other names or shapes than the model's.
     """
+    if not isinstance(masks, Mapping):
+        raise TypeError(
+            "`masks` must be a dict of booleans by name of layer, as `gate_masks(model)` gives. "
+            f"Received: {type(masks).__name__}"
+        )
     layers = by_name((layer.name, layer) for layer in pruned_layers(model))
     wanted = {name: tuple(layer.gate.mask_shape) for name, layer in layers.items()}
     received = {name: np.shape(mask) for name, mask in masks.items()}

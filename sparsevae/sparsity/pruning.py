@@ -23,7 +23,9 @@ SCOPES = ("layer", "global", "erk")
 class Pruning(Control):
     """Sets the masks of `gates.Pruned` every few steps, by a rule, to an exact density.
 
-    Densities are shares of all gates of the model; the last one is hit to the rounding of one.
+    Densities are shares of all gates of the model; the last one is hit to the rounding of one. A
+    gate is a link, a weight or a channel, by granularity; of "channels" layers differ in the links
+    of a gate, so `report(model).density`, a share of links, is another number.
 
     Args:
         density: Float in (0, 1], at the end.

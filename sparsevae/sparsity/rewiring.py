@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.checks import check_integer
+from sparsevae.checks import check_integer, is_number
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.phases import steps_at
 from sparsevae.sparsity.pruning import Pruning, magnitudes, random_scores
@@ -43,7 +43,7 @@ class Rewiring(Pruning):
         **kwargs: Any,
     ):
         super().__init__(density, begin, end, every, scope, **kwargs)
-        if not 0 < drop_fraction < 1:
+        if not (is_number(drop_fraction) and 0 < drop_fraction < 1):
             raise ValueError(
                 "`drop_fraction` must be a float above 0 and below 1. "
                 f"Received: drop_fraction={drop_fraction!r}"

@@ -27,6 +27,36 @@ def layers_within(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield inner
 
 
+def graphs_within(model: keras.layers.Layer) -> Iterator[keras.Model]:
+    """A functional or Sequential model, and all such models in it; nothing for another one."""
+    if is_graph(model):
+        yield model
+        for layer in model.layers:
+            inner = layer.layer if isinstance(layer, keras.layers.TimeDistributed) else layer
+            yield from graphs_within(inner)
+
+
+def own_methods(model: keras.Model, names: Sequence[str]) -> list[str]:
+    """Those of the methods that a model's class defines anew, so that a copy would lose them."""
+    places = {n: getattr(getattr(type(model), n), "__module__", "") for n in names}
+    return [n for n, place in places.items() if not place.startswith("keras.")]
+
+
+def check_calls(model: keras.Model) -> None:
+    """Refuses a functional or Sequential model that does not run its graph as it is.
+
+    Raises:
+        ValueError: naming it, or a model in it, whose class has a `call` of its own.
+    """
+    for graph in graphs_within(model):
+        if own_methods(graph, ["call"]):
+            raise ValueError(
+                "`model` must leave `call` to Keras, since only its graph is copied: build it as "
+                "keras.Model(inputs, outputs), with layers for what your `call` does. "
+                f"Received: {type(graph).__name__} {graph.name!r} with a `call` of its own"
+            )
+
+
 def is_graph(layer: keras.layers.Layer) -> bool:
     """Whether a layer is a functional or Sequential model."""
     return isinstance(layer, (keras.Sequential, keras.src.models.functional.Functional))
@@ -48,13 +78,15 @@ def selection(
     """
     if where is None:
         return lambda layer: True
-    if callable(where) and not isinstance(where, type):
+    is_layer = isinstance(where, keras.layers.Layer)
+    if callable(where) and not isinstance(where, type) and not is_layer:
         return where
     parts = [where] if isinstance(where, (str, type)) else where
     if not isinstance(parts, (list, tuple, set, frozenset)) or not parts:
         raise TypeError(
             "`where` must be a name, a glob pattern, a layer type, a list of these, or a function "
-            f"of the layer. Received: where={where!r}"
+            f"of the layer. Received: where={where.name if is_layer else where!r}"
+            f"{', a layer: give its name' if is_layer else ''}"
         )
     meant = set()
     for part in parts:

@@ -2,12 +2,13 @@
 
 import itertools
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
+
+from sparsevae.checks import is_number
 
 NEAR = 2**14  # of the 2**23 floats between two powers of 2: a fifth to two fifths of a percent
 
@@ -129,8 +130,7 @@ def _count(booleans):
 
 def check_density(density: Any) -> float:
     """Refuses what is no share above 0 and at most 1."""
-    number = isinstance(density, numbers.Real) and not isinstance(density, bool)
-    if not number or not 0 < density <= 1:
+    if not (is_number(density) and 0 < density <= 1):
         raise ValueError(
             f"`density` must be a float above 0 and at most 1. Received: density={density!r}"
         )

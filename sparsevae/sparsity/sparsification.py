@@ -6,11 +6,26 @@ from typing import Any
 import keras
 
 from sparsevae import gates
-from sparsevae.layers import GatedLayer, copy_stock_weights, from_stock, gated_class
+from sparsevae.layers import (
+    GatedLayer,
+    copy_stock_weights,
+    from_stock,
+    gated_class,
+    why_not_gated,
+)
 from sparsevae.sparsity.control import Control, check_control
-from sparsevae.sparsity.copying import copied
-from sparsevae.sparsity.selecting import Where, is_graph, layers_within, selection
+from sparsevae.sparsity.copying import copied, copy_state, inputs_like
+from sparsevae.sparsity.selecting import (
+    Where,
+    check_calls,
+    is_graph,
+    layers_within,
+    own_methods,
+    selection,
+)
 from sparsevae.sparsity.sparse_model import SparseModel
+
+_OF_TRAINING = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 GateFor = str | gates.Gate | Callable[[keras.layers.Layer], Any] | None
 
@@ -41,20 +56,21 @@ def sparsify(
 
     Raises:
         TypeError: for what is no model, gate, pattern or control.
-        ValueError: if the model is subclassed, not built or gated already, if `where` matches
-            nothing, if a layer that it names cannot have a gate, or if no layer gets one.
+        ValueError: if the model is subclassed, not built or gated already, or its class has a
+            `call` or training step of its own; if `where` matches nothing, if a layer that it
+            names cannot have a gate, or if no layer gets one.
     """
     layers = _checked_layers(model)
+    _check_gate(gate)
     if control is not None:
         check_control(control)
     cloner = _Cloner(gate, control, selection(layers, where))
-    clone = cloner.clone(model)
+    clone = cloner.clone(keras.Model(*_ends(model), name=model.name))
     cloner.copy_weights()
     if not cloner.n_gated:
-        kinds = ", ".join(sorted({type(layer).__name__ for layer in layers}))
         raise ValueError(
             "No layer got a gate, which are for Dense, EinsumDense, convolutions and their "
-            f"transposes. Received: gate={gate!r}, where={where!r}, layers of {kinds}"
+            f"transposes. Received: gate={gate!r}, where={where!r}, {_why_none(layers)}"
         )
     sparse = SparseModel(*_ends(clone), name=model.name)
     if not model.trainable:  # True would reach into layers that are frozen by themselves
@@ -85,7 +101,32 @@ def _checked_layers(model):
             "`model` must have no gated layers yet; set `model.control` of one that has. "
             f"Received: {kind} with {gated[0].name!r}"
         )
+    check_calls(model)
+    if own := own_methods(model, _OF_TRAINING):
+        raise ValueError(
+            "`model` must train as Keras does, since only its graph is copied: sparsify "
+            "keras.Model(model.inputs, model.outputs), or use sparsevae.layers in your class and "
+            "sparsevae.sparsity.Controlled before its base. "
+            f"Received: {kind} with its own {', '.join(own)}"
+        )
     return layers
+
+
+def _check_gate(gate):
+    """Refuses layers that are no gates, which could be called like a function."""
+    if isinstance(gate, keras.layers.Layer) and not isinstance(gate, gates.Gate):
+        kind = type(gate).__name__
+        hint = f": give it as control={kind}(...)" if isinstance(gate, Control) else ""
+        raise TypeError(f"`gate` must be a name, a Gate, or a function{hint}. Received: {gate!r}")
+
+
+def _why_none(layers):
+    """Why one of them has no gate, if it is of a kind that could; else what they are."""
+    reasons = [(layer.name, why_not_gated(layer)) for layer in layers if layer.weights]
+    for name, reason in reasons:
+        if reason and not reason.startswith("There is no gated layer"):
+            return f"{name!r}: {reason}"
+    return f"layers of {', '.join(sorted({type(layer).__name__ for layer in layers}))}"
 
 
 def _ends(model):
@@ -105,7 +146,8 @@ class _Cloner:
 
     def clone(self, model):
         """The graph of a functional or Sequential model with new layers."""
-        return keras.models.clone_model(model, clone_function=self, recursive=True, cache=self.made)
+        settings = {"clone_function": self, "recursive": True, "cache": self.made}
+        return keras.models.clone_model(model, inputs_like(model), **settings)
 
     def __call__(self, layer):
         if isinstance(layer, keras.layers.TimeDistributed):
@@ -150,10 +192,9 @@ class _Cloner:
         return from_stock(layer, gate, granularity)
 
     def copy_weights(self):
-        """From the old layers to the new ones, state of seeds too."""
+        """From the old layers to the new ones, and all other state."""
         for old, new in self.pairs:
             if isinstance(new, GatedLayer):
                 copy_stock_weights(old, new)
             else:
-                for source, target in zip(old.variables, new.variables, strict=True):
-                    target.assign(keras.ops.copy(source))  # see `copy_stock_weights`
+                copy_state(old, new)

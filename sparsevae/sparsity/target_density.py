@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from sparsevae.checks import check_choice
+from sparsevae.checks import check_choice, is_number
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.phases import Phased, steps_at
 from sparsevae.sparsity.prices import learnable, mean_over, open_share
@@ -27,12 +27,14 @@ class TargetDensity(Phased):
     target)`, and starts again from 0 as soon as the target is met, so that it does not go on
     closing links. Gates are never forced open. The target itself falls from 1 over the ramp.
 
-    When the gates are frozen exactly the share `density` of the links is left: those most open,
-    by the gates' own parameters. `density_before_cut` and `cut_jump` (mean loss of 100 steps
-    after, minus before) are logged.
+    When the gates are frozen exactly the share `density` of the gates is left open: those most
+    open, by their own parameters. A gate is a link, a weight or a channel, by granularity; of
+    "channels" layers differ in the links of a gate, so `report(model).density`, and `density` in
+    the logs, which are shares of links, are other numbers. `density_before_cut` and `cut_jump`
+    (mean loss of 100 steps after, minus before) are logged.
 
     Args:
-        density: Float in (0, 1]: share of the links that can learn.
+        density: Float in (0, 1]: share of the gates that can learn.
         ramp, freeze: See `Phased`; `freeze` None: there is no cut, and the density is approached.
         scope: "model": one multiplier; "layer": one for each, so that each has the target.
         dual_rate: Float above 0, nats. None: `400 |loss| / (n (1 - density))` for n steps of
@@ -59,9 +61,10 @@ class TargetDensity(Phased):
         self.density = check_density(density)
         check_choice("scope", scope, SCOPES)
         self.scope = scope
-        if dual_rate is not None and not 0 < dual_rate < float("inf"):
+        if dual_rate is not None and not (is_number(dual_rate) and 0 < dual_rate < float("inf")):
             raise ValueError(
-                f"`dual_rate` must be None or a finite float above 0. Received: {dual_rate!r}"
+                "`dual_rate` must be None or a finite float above 0. "
+                f"Received: dual_rate={dual_rate!r}"
             )
         self.dual_rate = dual_rate
 

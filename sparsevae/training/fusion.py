@@ -148,7 +148,12 @@ def assign_when(
             when(condition, assign)
             return
     before = [keras.ops.convert_to_tensor(variable) for variable in variables]
-    now = keras.ops.cond(condition, lambda: list(values()), lambda: before)
+
+    def new():  # of the dtypes of the old, as both branches must be
+        pairs = zip(variables, values(), strict=True)
+        return [keras.ops.cast(value, variable.dtype) for variable, value in pairs]
+
+    now = keras.ops.cond(condition, new, lambda: before)
     for variable, value in zip(variables, now, strict=True):
         variable.assign(value)
 

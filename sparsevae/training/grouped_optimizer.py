@@ -9,7 +9,7 @@ from keras import ops
 
 from sparsevae.checks import check_choice
 from sparsevae.training.fusion import when_on_replicas
-from sparsevae.training.groups import Group, assign_group, group_of
+from sparsevae.training.groups import Group, assign_marks, group_of, marks_of
 from sparsevae.training.kept_gradient import KeptGradient
 from sparsevae.training.updates import WhileActive, check_config, update_by, without_shared_state
 
@@ -75,8 +75,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         self.groups = {group.name: group for group in groups}
         self._rules = {group.name: self._rule(group) for group in groups}
         self._constraints = {}
-        self._marked: dict[str, str] = {}  # group by the path of a variable
-        self._kept: dict[str, KeptGradient] = {}  # by the path of a variable
+        self._marked: dict[str, list[str | None]] = {}  # groups by path; see `marks_of`
+        self._kept: dict[int, KeptGradient] = {}  # by identity: two variables may share a path
         self._active = {
             name: self.add_variable(
                 (), "ones", aggregation="only_first_replica", name=f"{name}_active"
@@ -137,11 +137,11 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
 
     def keeps_gradient(self, variable: keras.Variable) -> bool:
         """Whether a variable had `watch_gradient` set when this was built."""
-        return variable.path in self._kept
+        return id(variable) in self._kept
 
     def gradient_of(self, variable: keras.Variable) -> keras.Variable:
         """The last gradient of a variable for which `keeps_gradient`."""
-        return self._kept[variable.path].gradient
+        return self._kept[id(variable)].gradient
 
     def train_only(self, variable: keras.Variable, part: Any) -> None:
         """Lets only a part of a variable for which `keeps_gradient` move, from the next update on.
@@ -150,7 +150,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             variable: Its whole gradient is kept.
             part: 1 where the optimizer shall see the gradient, else 0; broadcasts to its shape.
         """
-        self._kept[variable.path].part.assign(ops.broadcast_to(part, variable.shape))
+        self._kept[id(variable)].part.assign(ops.broadcast_to(part, variable.shape))
 
     def average_of(self, variable: keras.Variable) -> keras.Variable | None:
         """The moving average of a trained variable; None where this keeps none."""
@@ -163,20 +163,19 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         """Creates the state for all trainable variables of a model."""
         if self.built:
             return
+        assign_marks(variables, self._marked)  # as when it was saved
         for variable in variables:
-            if group_of(variable) is None and variable.path in self._marked:
-                assign_group([variable], self._marked[variable.path])  # as when it was saved
             if group_of(variable) is not None:
                 self._check_group(variable)
         self._check_base(variables)
         super().build(variables)
-        self._marked = {v.path: group_of(v) for v in variables if group_of(v) is not None}
+        self._marked = marks_of(variables)
         with without_shared_state(self.base):
             self.base.build(self._members(None, variables))
         for name, rule in self._rules.items():
             rule.build(self._members(name, variables))
         self._kept = {
-            variable.path: KeptGradient(self, variable)
+            id(variable): KeptGradient(self, variable)
             for variable in variables
             if getattr(variable, "watch_gradient", False)
         }
@@ -219,7 +218,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             for g, v in zip(grads, variables, strict=True)
         ]
         grads = [
-            self._kept[v.path].seen(g) if v.path in self._kept else g
+            self._kept[id(v)].seen(g) if id(v) in self._kept else g
             for g, v in zip(grads, variables, strict=True)
         ]
         # Those of groups are applied only where the group is active. Replicas come one by one.

@@ -1,7 +1,8 @@
 """Groups of variables that an optimizer trains by rules of their own."""
 
+import collections
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
@@ -31,6 +32,31 @@ def assign_group(variables: Iterable[keras.Variable], name: str | None) -> None:
 def group_of(variable: keras.Variable) -> str | None:
     """Name of the variable's group; None for all that have none."""
     return getattr(variable, _MARK, None)
+
+
+def marks_of(variables: Iterable[keras.Variable]) -> dict[str, list[str | None]]:
+    """Groups of variables by path, for a file; of those that share a path, in their order."""
+    marks: dict[str, list[str | None]] = {}
+    for variable in variables:
+        marks.setdefault(variable.path, []).append(group_of(variable))
+    return {path: groups for path, groups in marks.items() if any(groups)}
+
+
+def assign_marks(
+    variables: Iterable[keras.Variable], marks: Mapping[str, str | Sequence[str | None]]
+) -> None:
+    """Gives variables that have no group the one of `marks_of`.
+
+    Args:
+        variables: In the same order.
+        marks: A file of before has one group for all variables of a path.
+    """
+    n_before: collections.Counter[str] = collections.Counter()
+    for variable in variables:
+        groups, number = marks.get(variable.path, ()), n_before[variable.path]
+        n_before[variable.path] += 1
+        if group_of(variable) is None and groups:
+            assign_group([variable], groups if isinstance(groups, str) else groups[number])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -145,6 +145,44 @@ def test_multiplications_and_links_of_stock_layers(case):
     assert (report.density, report.effective_density) == (1.0, 1.0)
 
 
+def test_the_depthwise_part_of_a_separable_convolution_is_not_switched():
+    separable = layers.SeparableConv1D(3, 2, depth_multiplier=2, name="separable")
+    ends = [layers.GlobalMaxPooling1D(), layers.Dense(1)]
+    model = keras.Sequential([keras.Input((6, 2)), separable, *ends])
+    sparse = sv.sparsify(model, gates.Pruned())
+    half = np.arange(12).reshape(4, 3) % 2 == 0
+    sparse.get_layer("separable").gate.open.assign(half)
+    table = sparsity.report(sparse).table.set_index("layer")
+    positions, n_middle, window = 5, 4, 2
+    assert table.flops["separable"] == positions * n_middle * (window + 3)
+    assert table.open_flops["separable"] == positions * n_middle * window + positions * half.sum()
+
+
+class OwnDense(layers.Dense):
+    pass
+
+
+def test_notes_say_why_there_is_no_gate():
+    inputs = keras.Input((6, 6, 4))
+    x = layers.Conv2D(4, 2, groups=2, name="grouped")(inputs)
+    x = layers.DepthwiseConv2D(2, name="depthwise")(x)
+    x = OwnDense(4, name="own")(x)
+    x = layers.EinsumDense("abcd,def->abcef", (None, None, 2, 2), name="heads")(x)
+    x = layers.Dense(3, name="stays")(layers.LayerNormalization(name="norm")(x))
+    notes = sparsity.report(keras.Model(inputs, x)).table.set_index("layer").note.to_dict()
+    equation = (
+        "no gate, as `equation` must have a kernel of two axes, one summed over and one new in"
+    )
+    assert notes.pop("heads").startswith(equation)
+    assert notes == {
+        "grouped": "no gate, as gated convolutions need groups=1: all links open",
+        "depthwise": "no gate, as there is no gated layer for a DepthwiseConv2D: all links open",
+        "own": "no gate, as there is no gated layer for a OwnDense: all links open",
+        "norm": "no links between channels",
+        "stays": "stock layer: all links open",
+    }
+
+
 def test_multiplications_of_einsum_dense():
     layer = layers.EinsumDense("abc,cde->abde", (None, 3, 5))
     table = sparsity.report(keras.Sequential([keras.Input((7, 4)), layer])).table

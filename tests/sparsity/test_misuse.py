@@ -26,6 +26,33 @@ class Subclassed(keras.Model):
         return self.dense(x)
 
 
+class OwnCall(keras.Model):
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+class OwnTraining(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+    def compute_loss(self, *args, **kwargs):
+        return 2 * super().compute_loss(*args, **kwargs)
+
+
+class NothingOwn(keras.Model):
+    extra = 3
+
+
+def functional(kind):
+    inputs = keras.Input((4,))
+    return kind(inputs, layers.Dense(2, name="dense")(inputs), name="own")
+
+
+def around(model):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, model(inputs))
+
+
 class Whole(layers.Layer):
     """A layer whose config leaves out an argument."""
 
@@ -44,6 +71,22 @@ def with_whole():
     return keras.Sequential([keras.Input((4,)), Whole(3, name="whole"), layers.Dense(2)])
 
 
+def quantized():
+    model = zoo.dense(8)
+    model.layers[0].quantize("int8")
+    return model
+
+
+def pruned(control=None, compiled=True):
+    sparse = sv.sparsify(zoo.dense(2), PRUNED, control=control)
+    if compiled:
+        sparse.compile("sgd", "mse")
+    return sparse
+
+
+X, Y = np.ones((8, 4), "float32"), np.ones((8, 2), "float32")
+
+
 def refit(control):
     """Gives one control to two models."""
     for _ in range(2):
@@ -53,6 +96,27 @@ def refit(control):
 MISUSES = {
     "no model": (lambda: sv.sparsify(layers.Dense(2)), TypeError, "`model` must be a Keras model"),
     "subclassed": (lambda: sv.sparsify(Subclassed()), ValueError, "functional or Sequential"),
+    "a call of its own": (
+        lambda: sv.sparsify(functional(OwnCall)),
+        ValueError,
+        "`model` must leave `call` to Keras.*Received: OwnCall 'own' with a `call` of its own",
+    ),
+    "a call of its own in a model": (
+        lambda: sv.sparsify(around(functional(OwnCall))),
+        ValueError,
+        "`model` must leave `call` to Keras.*Received: OwnCall 'own'",
+    ),
+    "a call of its own to harden": (
+        lambda: sv.harden(around(functional(OwnCall))),
+        ValueError,
+        "`model` must leave `call` to Keras.*Received: OwnCall 'own'",
+    ),
+    "training of its own": (
+        lambda: sv.sparsify(functional(OwnTraining)),
+        ValueError,
+        r"`model` must train as Keras.*keras\.Model\(model\.inputs, model\.outputs\).*Controlled"
+        ".*OwnTraining 'own' with its own train_step, compute_loss",
+    ),
     "not built": (
         lambda: sv.sparsify(keras.Sequential([layers.Dense(2)])),
         ValueError,
@@ -161,6 +225,98 @@ MISUSES = {
         ValueError,
         "`control` TopK sets masks itself.*HardConcrete in 'dense_0'",
     ),
+    "control in the place of the gate": (
+        lambda: sv.sparsify(zoo.dense(2), TopK(0.5)),
+        TypeError,
+        r"`gate` must be a name, a Gate, or a function: give it as control=TopK\(...\)",
+    ),
+    "layer in the place of the gate": (
+        lambda: sv.sparsify(zoo.dense(2), layers.Dense(2)),
+        TypeError,
+        "`gate` must be a name, a Gate, or a function. Received",
+    ),
+    "where is a layer": (
+        lambda: sv.sparsify(model := zoo.dense(2), where=model.layers[0]),
+        TypeError,
+        "`where` must be.*Received: where='dense_0', a layer: give its name",
+    ),
+    "quantized": (
+        lambda: sv.sparsify(quantized()),
+        ValueError,
+        "No layer got a gate.*'dense_0': Gated layers cannot be quantized",
+    ),
+    "grouped convolutions only": (
+        lambda: sv.sparsify(
+            keras.Sequential([keras.Input((4, 4, 2)), layers.Conv2D(4, 2, groups=2, name="c")])
+        ),
+        ValueError,
+        "No layer got a gate.*'c': Gated convolutions need groups=1",
+    ),
+    "phase of a string": (
+        lambda: TopK.over(0.5, 100, "a"),
+        ValueError,
+        "`open_until` must be a fraction of the run.*Received: open_until='a'",
+    ),
+    "drop fraction of a string": (
+        lambda: RigL(0.5, drop_fraction="a"),
+        ValueError,
+        "`drop_fraction` must be a float",
+    ),
+    "dual rate of a string": (
+        lambda: TargetDensity(0.5, dual_rate="a"),
+        ValueError,
+        "`dual_rate` must be None or a finite float above 0. Received: dual_rate='a'",
+    ),
+    "dual rate of a boolean": (
+        lambda: TargetDensity(0.5, dual_rate=True),
+        ValueError,
+        "`dual_rate` must.*Received: dual_rate=True",
+    ),
+    "ramp of half steps": (
+        lambda: TargetDensity(0.5, ramp=(1.5, 3)),
+        ValueError,
+        r"`ramp` must be two steps.*integers.*Received: ramp=\(1.5, 3\)",
+    ),
+    "freeze at half a step": (
+        lambda: TargetDensity(0.5, ramp=(1, 3), freeze=4.5),
+        ValueError,
+        "`freeze` must be None or a step, an integer.*Received: freeze=4.5",
+    ),
+    "snip without targets": (
+        lambda: sparsity.at_start.snip(pruned(), 0.5, X),
+        ValueError,
+        "`y` must be given",
+    ),
+    "snip of what gives batches": (
+        lambda: sparsity.at_start.snip(pruned(), 0.5, iter([(X, Y)])),
+        TypeError,
+        "`x` must be one batch.*Received: list_iterator",
+    ),
+    "snip of lists": (
+        lambda: sparsity.at_start.snip(pruned(), 0.5, X.tolist(), Y),
+        TypeError,
+        "`x` must be one batch.*Received: list",
+    ),
+    "snip of targets in lists": (
+        lambda: sparsity.at_start.snip(pruned(), 0.5, X, Y.tolist()),
+        TypeError,
+        "`y` must be one batch.*Received: list",
+    ),
+    "masks in a list": (
+        lambda: sparsity.set_gate_masks(pruned(), [np.ones((4, 2))]),
+        TypeError,
+        "`masks` must be a dict of booleans by name.*Received: list",
+    ),
+    "number of seeds": (
+        lambda: sparsity.tickets.find(None, None, "nowhere", 1, seeds=3),
+        TypeError,
+        r"`seeds` must be integers, as \(0, 1, 2\). Received: seeds=3",
+    ),
+    "number of control rounds": (
+        lambda: sparsity.tickets.find(None, None, "nowhere", 1, control_rounds=1),
+        TypeError,
+        "`control_rounds` must be integers",
+    ),
     "density 0": (lambda: TargetDensity(0.0), ValueError, "`density` must be a float above 0"),
     "density 2": (lambda: TopK(2), ValueError, "`density` must be a float above 0 and at most 1"),
     "density NaN": (lambda: RigL(float("nan")), ValueError, "`density` must.*nan"),
@@ -194,6 +350,13 @@ def test_misuse_has_one_clear_line(misuse):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
+def test_a_subclass_that_runs_its_graph_as_it_is_will_do():
+    for model in (functional(NothingOwn), around(functional(OwnTraining))):
+        x = np.ones((2, 4), "float32")
+        sparse = sv.sparsify(model, PRUNED)
+        np.testing.assert_array_equal(np.array(sparse(x)), np.array(model(x)))
+
+
 def test_a_control_for_a_model_without_gates_is_refused():
     class Own(sparsity.Controlled, keras.Model):
         control = None
@@ -208,6 +371,8 @@ def test_a_control_after_the_model_was_made_needs_its_kind_of_gate():
     sparse = sv.sparsify(zoo.dense(2), PRUNED)
     with pytest.raises(ValueError, match="`control` TargetDensity needs gates that learn"):
         sparse.control = TargetDensity(0.5)
+    with pytest.raises(ValueError, match=r"`granularity` of the control.*'weights', and 'links'"):
+        sparse.control = TopK(0.5, granularity="weights")
     sparse.control = TopK(0.5)
     assert isinstance(sparse.gated_layers[0], GatedDense) and not isinstance(
         sparse.gated_layers[0], GatedConv2D

@@ -169,3 +169,18 @@ def test_the_target_of_a_control_may_be_changed_while_it_works():
     control.density = 0.25
     train(model, 3)
     assert masks(model)[0].sum() == 6
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+@pytest.mark.parametrize("name", ["top_k", "rigl"])
+@pytest.mark.parametrize("dtype_policy", ["bfloat16"], indirect=True)
+def test_layers_of_half_precision_alone(name, granularity, dtype_policy):
+    control = KINDS[name].over(0.5, 4, granularity=granularity)
+    model = sparse(control, images, keras.optimizers.SGD(0.01))
+    train(model, 4, np.ones((8, 4, 4, 2), "float32"), np.ones((8, 4), "float32"))
+    assert {layer.kernel.dtype for layer in model.gated_layers} == {dtype_policy}
+    n_gates = sum(mask.size for mask in masks(model))
+    assert sum(mask.sum() for mask in masks(model)) == (n_gates + 1) // 2
+    for layer in model.gated_layers:
+        kernel = np.array(keras.ops.cast(layer.gated_kernel(), "float32"))
+        assert not kernel[np.broadcast_to(layer.kernel_mask(), kernel.shape) == 0].any()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import zoo
-from keras import ops
+from keras import layers, ops
 from small import (
     CONTROLS,
     EAGER,
@@ -120,6 +120,52 @@ def test_a_file_of_mid_training_goes_on_as_if_unbroken(name, tmp_path):
     assert_equal(state(again), state(model))
     for a, b in zip(masks(loaded), masks(model), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype_policy", ["mixed_float16"], indirect=True)
+@pytest.mark.parametrize("explicit", [True, False])
+def test_the_scale_of_the_loss_is_in_the_file(dtype_policy, explicit, tmp_path):
+    """A scale of which the first steps overflow; built once, as by Keras."""
+    adam = optimizers.Adam(0.01)
+    given = optimizers.LossScaleOptimizer(adam, initial_scale=2.0**20) if explicit else adam
+    model = sparse(RigL.over(0.5, 12), optimizer=given)
+    train(model, 6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_equal(state(loaded), state(model))
+    for each in (model, loaded):
+        each.compile(each.optimizer, "mse", run_eagerly=EAGER)
+        train(each, 6)
+    assert dtype_policy == model.gated_layers[0].dtype_policy.name
+    assert_equal(state(loaded), state(model))
+
+
+def twins(second, n_second=8):
+    """Two towers; names of the first one's layer and of the second's, a path alike if these are."""
+
+    def tower(units, layer, name):
+        inputs = keras.Input((6,))
+        return keras.Model(inputs, layers.Dense(units, name=layer)(inputs), name=name)
+
+    inputs = keras.Input((6,))
+    both = [tower(8, "same", "one")(inputs), tower(n_second, second, "other")(inputs)]
+    return keras.Model(inputs, layers.Dense(4, name="out")(layers.Concatenate()(both)))
+
+
+@pytest.mark.parametrize("n_second", [8, 3])
+def test_layers_of_one_path_each_follow_their_own_gradient(n_second, tmp_path):
+    models = [
+        sparse(RigL.over(0.5, 12), lambda name=name: twins(name, n_second))
+        for name in ("same", "different")
+    ]
+    assert len({layer.kernel.path for layer in models[0].gated_layers}) == 2
+    train(models[0], 6)
+    models[0].save(tmp_path / "model.keras")
+    models[0] = keras.saving.load_model(tmp_path / "model.keras")
+    train(models[0], 6)
+    train(models[1], 12)
+    assert_equal(masks(models[0]), masks(models[1]))
+    assert_equal(kernels(models[0]), kernels(models[1]))
 
 
 class Breaks(keras.callbacks.Callback):

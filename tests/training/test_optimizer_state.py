@@ -23,6 +23,7 @@ from small_model import (
 )
 
 from sparsevae.training import Group, GroupedOptimizer, assign_group
+from sparsevae.training.groups import group_of
 
 # Moving averages
 
@@ -221,6 +222,26 @@ def test_groups_of_an_ordinary_model_are_those_of_its_file(tmp_path):
     fit(half)
     check_same(half.weights, whole.weights)
     check_same(half.optimizer.variables, whole.optimizer.variables)
+
+
+def test_of_two_variables_of_one_path_each_keeps_its_group():
+    def variables():
+        made = [keras.Variable(np.ones(2), name="w") for _ in range(3)]
+        for variable in made:
+            variable._path = "layer/w"
+        return made
+
+    first, second = variables(), variables()
+    assign_group(first[1:2], GROUP)
+    optimizer = GroupedOptimizer("sgd", [Group(GROUP)])
+    optimizer.build(first)
+    config = json.loads(json.dumps(optimizer.get_config()))
+    GroupedOptimizer.from_config(config).build(second)
+    assert [group_of(variable) for variable in second] == [None, GROUP, None]
+    old = {**config, "marked": {"layer/w": GROUP}}  # as files had it
+    third = variables()
+    GroupedOptimizer.from_config(old).build(third)
+    assert [group_of(variable) for variable in third] == [GROUP] * 3
 
 
 def own(**settings):

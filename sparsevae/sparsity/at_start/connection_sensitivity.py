@@ -24,8 +24,9 @@ def snip(model: keras.Model, density: float, x: Any, y: Any = None, scope: str =
             `selection.shares`.
 
     Raises:
-        ValueError: if the model is not compiled, or as `check_start`; if the loss is not finite or
-            depends on no gate.
+        TypeError: if `x` or `y` holds anything but arrays.
+        ValueError: if `y` is missing, the model is not compiled, or as `check_start`; if the loss
+            is not finite or depends on no gate.
 
     References:
         Lee et al. 2019, SNIP: Single-shot network pruning based on connection sensitivity,
@@ -36,6 +37,13 @@ def snip(model: keras.Model, density: float, x: Any, y: Any = None, scope: str =
         raise ValueError(
             "`model` must be compiled, as `snip` looks at its loss. Received: a model that is not"
         )
+    _check_batch("x", x)
+    if y is not None:
+        _check_batch("y", y)
+    elif model.loss is not None:
+        raise ValueError(
+            "`y` must be given, as the model's loss compares with it. Received: y=None"
+        )
     x, y = (keras.tree.map_structure(ops.convert_to_tensor, part) for part in (x, y))
 
     def loss():
@@ -45,3 +53,12 @@ def snip(model: keras.Model, density: float, x: Any, y: Any = None, scope: str =
     scores = [np.abs(gradient) for gradient in found]
     check_scores(scores, "The loss of `x` and `y`", "look at the loss and at the data")
     open_largest(model, scores, density, scope)
+
+
+def _check_batch(name, part):
+    for array in keras.tree.flatten(part):
+        if not getattr(array, "shape", ()):
+            raise TypeError(
+                f"`{name}` must be one batch, an array or a structure of arrays with the samples "
+                f"first, as `train_on_batch` takes it. Received: {type(part).__name__}"
+            )

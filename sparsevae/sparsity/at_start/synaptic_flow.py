@@ -16,6 +16,7 @@ from sparsevae.sparsity.at_start.choice import (
     open_largest,
 )
 from sparsevae.sparsity.links import gated_layers
+from sparsevae.sparsity.selecting import check_calls
 from sparsevae.training import double_precision, gradients
 
 _IDENTITIES = (  # in the linear network
@@ -51,13 +52,15 @@ def synflow(model: keras.Model, density: float, n_rounds: int = 100) -> None:
 
     Raises:
         ValueError: as `check_start`; if an input's size is unknown; if R overflows or depends on
-            no gate, as behind a softmax that is an operation and no layer.
+            no gate, as behind a softmax that is an operation and no layer; for a class of models
+            with a `call` of its own.
 
     References:
         Tanaka et al. 2020, Pruning neural networks without any data by iteratively conserving
         synaptic flow, algorithm 1, 2006.05467.
     """
     check_start(model, density)
+    check_calls(model)
     n_rounds = check_integer("n_rounds", n_rounds, minimum=1)
     with double_precision():
         linear = _linear(model)

@@ -3,7 +3,7 @@
 import keras
 
 from sparsevae.sparsity.compaction.planning import Plan
-from sparsevae.sparsity.copying import copied
+from sparsevae.sparsity.copying import copied, copy_state
 from sparsevae.sparsity.liveness.graph import Node, called, function_of
 from sparsevae.sparsity.liveness.pattern import along
 from sparsevae.sparsity.liveness.rule import Kept
@@ -71,8 +71,7 @@ class _Builder:
         if node.rule.sized:
             new.set_weights(node.rule.weights(node.call, self._kept(node)))
             return
-        for source, target in zip(old.variables, new.variables, strict=True):
-            target.assign(keras.ops.copy(source))
+        copy_state(old, new)
 
     def named(self, tensor, name: str):
         """An output under the name of a nested model that it came from, if it did."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sparsevae import records
-from sparsevae.checks import check_choice, check_integer
+from sparsevae.checks import check_choice, check_integer, is_number
 from sparsevae.layers.gated import GRANULARITIES
 from sparsevae.sparsity.tickets.new_masks import kept_counts, pruned, random, shuffled
 from sparsevae.sparsity.tickets.replicate import Replicate
@@ -58,7 +58,7 @@ def find(
         of gates), and the results.
 
     Raises:
-        TypeError: if `train` gives no dict of numbers.
+        TypeError: if `train` gives no dict of numbers, or `seeds` or `control_rounds` is a number.
         ValueError: if the folder holds a search with another rate, granularity or start.
 
     References:
@@ -68,8 +68,11 @@ def find(
     """
     check_integer("n_rounds", n_rounds, minimum=1)
     check_choice("granularity", granularity, GRANULARITIES)
-    if not 0 < rate < 1:
+    if not (is_number(rate) and 0 < rate < 1):
         raise ValueError(f"`rate` must be a float above 0 and below 1. Received: rate={rate!r}")
+    for name, given in (("seeds", seeds), ("control_rounds", control_rounds)):
+        if not isinstance(given, (Iterable, type(None))) or isinstance(given, str):
+            raise TypeError(f"`{name}` must be integers, as (0, 1, 2). Received: {name}={given!r}")
     folder = Path(folder)
     start = "initialization" if early is None else "early step"
     _check_same(folder, {"rate": rate, "granularity": granularity, "start": start})
