@@ -280,3 +280,12 @@ def test_outputs_of_nested_models_keep_their_names():
     cut(model.get_layer("a"), [1])
     small = check_compact(model)
     assert small.output_names == model.output_names == ["head"]
+
+
+def test_optional_inputs_stay_optional():
+    given, other = Input((4,)), Input((4,), optional=True, name="other")
+    model = Model([given, other], layers.Dense(2)(layers.Dense(6, name="a")(given)))
+    cut(model.get_layer("a"), [1])
+    small = check_compact(model)
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_allclose(small([x, None]), model([x, None]), atol=1e-5)

@@ -35,8 +35,8 @@ def build(model: keras.Model, plan: Plan) -> keras.Model:
 
 def _input(x, kept):
     """An input like x, without what is removed."""
-    name = x._keras_history.operation.name
-    return keras.Input(batch_shape=(x.shape[0], *_shape(x, kept)), dtype=x.dtype, name=name)
+    settings = x._keras_history.operation.get_config()  # as whether it is optional
+    return keras.Input(**{**settings, "batch_shape": (x.shape[0], *_shape(x, kept))})
 
 
 def _shape(x, kept):
