@@ -13,7 +13,7 @@ from sparsevae.sparsity.graphs import check_finite, check_graphs
 from sparsevae.sparsity.hardening import harden, in_place_of
 from sparsevae.sparsity.latents import closed_latents, without_inputs, without_outputs
 from sparsevae.sparsity.links import gated_layers
-from sparsevae.sparsity.same_outputs import TOLERANCE, largest_difference
+from sparsevae.sparsity.same_outputs import largest_difference, tolerance_of
 
 
 def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False) -> keras.Model:
@@ -44,7 +44,8 @@ def compact(model: keras.Model, multiple_of: int = 1, drop_latents: bool = False
         TypeError: for what is no Keras model, no integer or no boolean.
         ValueError: for a model that is subclassed or not built, for gates that are NaN, for weights
             that are NaN or infinite, for a layer that cannot be copied, or if outputs would differ
-            by more than `1e-5 (1 + largest output)`, which is a defect here.
+            by more than `1e-5 (1 + largest output)`, or than half precision rounds, which is a
+            defect here.
     """
     _check_arguments(model, multiple_of, drop_latents)
     networks = getattr(model, "networks", [model])
@@ -78,7 +79,7 @@ def _compacted(fixed, multiple_of, ends):
     if ends.inputs is not None:
         expected = without_inputs(fixed, ends.inputs)
     difference = largest_difference(expected, small)
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance_of(fixed):
         raise ValueError(
             "`compact` must not change outputs, and would have by "
             f"{difference:.2g} of 1 + their size: please report this model. "

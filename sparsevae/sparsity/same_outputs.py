@@ -11,7 +11,7 @@ from keras import ops
 from sparsevae.sparsity.hardening import HALVES, harden
 from sparsevae.sparsity.liveness.graph import Graph, function_of, graph_of
 
-TOLERANCE = 1e-5  # of 1 + the largest output
+_TOLERANCES = {"bfloat16": 2**-7, "float16": 2**-10}  # constants are rounded to biases of these
 _N_NUMBERS = 2**18  # in a batch of inputs, at most
 _FREE = (64, 32, 96, 128, 256, 16, 12, 20, 512)  # lengths to try for axes of any length
 
@@ -39,6 +39,11 @@ def largest_difference(first: keras.Model, second: keras.Model) -> float:
             size = np.abs(a[np.isfinite(a)]).max(initial=0.0)
             largest = max(largest, float(apart.max(initial=0.0)) / (1.0 + float(size)), key=_worse)
     return largest
+
+
+def tolerance_of(model: keras.Model) -> float:
+    """How much outputs may differ at most, as a share of 1 + the largest output."""
+    return max([1e-5, *(_TOLERANCES.get(weight.dtype, 0.0) for weight in model.weights)])
 
 
 def _check_repeats(model, first, second):

@@ -289,3 +289,13 @@ def test_optional_inputs_stay_optional():
     small = check_compact(model)
     x = np.ones((2, 4), "float32")
     np.testing.assert_allclose(small([x, None]), model([x, None]), atol=1e-5)
+
+
+def test_constants_in_biases_of_half_precision_are_rounded():
+    given = Input((4,))
+    half = {"dtype": "bfloat16"}
+    x = layers.Dense(6, name="a", bias_initializer=keras.initializers.Constant(0.3), **half)(given)
+    x = layers.Add(**half)([x, layers.Activation("sigmoid", **half)(x)])
+    model = Model(given, layers.Dense(2, **half)(x))
+    cut(model.get_layer("a"), [1, 2])
+    assert sv.compact(model).get_layer("a").units == 4
