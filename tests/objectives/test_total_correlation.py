@@ -85,9 +85,7 @@ def test_a_batch_of_unknown_size_is_refused_when_it_comes():
 
     assert np.isfinite(total(tf.zeros((5, 3))))
     for n in (1, 6):
-        with pytest.raises(
-            tf.errors.InvalidArgumentError, match=r"at least 2 and.*n_data=5"
-        ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"at least 2 and.*n_data=5"):
             total(tf.zeros((n, 3)))
 
 
