@@ -5,7 +5,7 @@
 share of channels; `link gates`, trained to that share of links. Each is compacted and written for
 each runtime into `--folder`, where the next call finds it. Then all are timed, interleaved; the
 table and `benchmarks/results/compact.json` have ratios to the dense network of each round.
-`--parts resnet` times `compact` itself on a ResNet50.
+`--parts models` only makes them, `--parts resnet` times `compact` itself on a ResNet50.
 """
 
 import dataclasses
@@ -52,7 +52,7 @@ class Arguments:
     """Values of `multiple_of`."""
     runtimes: tuple[str, ...] = tuple(FILES)
     batch_sizes: tuple[int, ...] = (1, 256)
-    n_steps: int = 2_000
+    n_steps: int = 1_000
     """Training steps of models with gates."""
     n_rounds: int = 9
     """Timed pieces of each network, interleaved."""
@@ -308,7 +308,8 @@ def main() -> None:
     if "models" in arguments.parts:
         models(arguments)
     rows = speed(arguments) if "speed" in arguments.parts else []
-    report(rows, arguments)
+    if rows:
+        report(rows, arguments)
     whole = resnet() if "resnet" in arguments.parts else {}
     print(whole)
     packages = ("keras", "tensorflow", "onnxruntime", "ai-edge-litert", "openvino", "numpy")
