@@ -129,8 +129,9 @@ def _of_shape(images, number, contract, argument, field):
     wanted = tf.constant([-2 if n is None else n for n in expected])
     fits = tf.reduce_all(tf.equal(shape, wanted) | tf.equal(wanted, -2))
     fits &= tf.equal(tf.rank(images), rank)
-    _assert(fits, "shape", field, argument, number, tf.shape(images))
-    images = tf.identity(images)
+    check = _assert(fits, "shape", field, argument, number, tf.shape(images))
+    with tf.control_dependencies([check]):  # before anything reads them
+        images = tf.identity(images)
     images.set_shape((None, *expected))
     return images
 
@@ -171,7 +172,7 @@ def _assert_values(field, value, number, argument):
 
 def _assert(fits, check, field, argument, number, *values):
     text = f"sparsevae check {check} of {field} in {argument}"
-    tf.debugging.Assert(fits, [text, number, *values], summarize=16)
+    return tf.debugging.Assert(fits, [text, number, *values], summarize=16)
 
 
 def refuse_assertion(text: str, image_shape: tuple[int | None, ...]) -> None:

@@ -34,7 +34,8 @@ def check_gate(layer: GatedLayer) -> None:
     numbers = [ops.cast(values, "float32") for values in (*gate.weights, gate.open_probability())]
     if any(np.isnan(ops.convert_to_numpy(values)).any() for values in numbers):
         raise ValueError(
-            f"The gate of layer {layer.name!r} must have parameters that are numbers. Received: NaN"
+            f"The gate of layer {layer.name!r} must have parameters that are numbers: the model "
+            "has diverged, go back to a checkpoint. Received: NaN"
         )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_reference import EXPECTED, posterior
+from objectives_reference import EXPECTED, posterior
 
 from sparsevae import objectives as o
 

@@ -84,7 +84,7 @@ MISUSES |= {
     f"{take.__name__}: {name} of NaN": (
         lambda take=take, name=name: take(with_weights(np.nan, MAKERS[name]())),
         ValueError,
-        "The gate of layer 'dense_0' must have parameters that are numbers. Received: NaN",
+        "The gate of layer 'dense_0' must have parameters that are numbers.*Received: NaN",
     )
     for take in (sv.harden, sv.compact, sparsity.report)
     for name in GATES_WITH_NUMBERS

@@ -1,29 +1,15 @@
 """The plain functions against an independent float64 implementation, and its gradients."""
 
 import itertools
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from objectives_reference import CASES, EXPECTED, arrays, posterior
 
 from sparsevae import objectives as o
 
-FOLDER = Path(__file__).with_name("reference")
-EXPECTED = json.loads((FOLDER / "expected.json").read_text())
-CASES = ("ordinary", "collapsed", "wide")
 each_case = pytest.mark.parametrize("case", CASES)
-
-
-def arrays(case, suffix=""):
-    with np.load(FOLDER / f"{case}{suffix}.npz") as found:
-        return dict(found)
-
-
-def posterior(case, *names):
-    given = arrays(case)
-    return [tf.constant(given[name], tf.float32) for name in names or ("z", "z_mean", "z_log_var")]
 
 
 def near(value, expected, tolerance=1e-5):
