@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 
@@ -22,6 +23,13 @@ def process_as_before():
 
     keras.config.set_dtype_policy("float32")
     config.disable_op_determinism()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back():
+    """Models hold themselves in circles, and with them what XLA has compiled."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
