@@ -8,7 +8,7 @@ May import: numpy, pandas, matplotlib.
 from sparsevae.plots.gate_masks import masks
 from sparsevae.plots.mosaic import grid, reconstructions, traversals
 from sparsevae.plots.pareto import front
-from sparsevae.plots.rotations import rotations
+from sparsevae.plots.rotation_curves import rotations
 from sparsevae.plots.sample_grid import plot_grid
 from sparsevae.plots.training import history
 
