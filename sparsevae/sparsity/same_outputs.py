@@ -1,7 +1,7 @@
 """Whether two models give the same outputs."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -106,10 +106,7 @@ def shapes_of(model: keras.Model) -> list[tuple[int, ...]]:
         return shapes
     for free in _FREE:
         tried = [tuple(size or free for size in shape) for shape in shapes]
-        zeros = [
-            ops.zeros((x.shape[0] or 1, *shape), x.dtype)
-            for x, shape in zip(model.inputs, tried, strict=True)
-        ]
+        zeros = zeros_for(model, tried)
         specs = [keras.KerasTensor(zero.shape, zero.dtype) for zero in zeros]
         with contextlib.suppress(Exception), unchanged(model):  # as backends raise what they like
             model(_packed(model, specs), training=False)  # windows may not be larger than images
@@ -119,6 +116,12 @@ def shapes_of(model: keras.Model) -> list[tuple[int, ...]]:
         "`model` must take inputs whose free sizes are all one of "
         f"{', '.join(map(str, sorted(_FREE)))}. Received: {model.name!r} with inputs {shapes}"
     )
+
+
+def zeros_for(model: keras.Model, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """One observation of zeros for each input, or a batch where its size is fixed."""
+    pairs = zip(model.inputs, shapes, strict=True)
+    return [ops.zeros((x.shape[0] or 1, *shape), x.dtype) for x, shape in pairs]
 
 
 def _packed(model, tensors):

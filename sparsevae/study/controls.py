@@ -1,7 +1,7 @@
 """The controls that a run may have, and which settings each of them looks at."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparsevae.checks import check_choice
@@ -72,9 +72,9 @@ def completed(settings: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """
     kind = KINDS[settings.control]
     if settings.gate in UNGATED:
-        _check_unused(settings, defaults, OF_CONTROL, f"gate={settings.gate!r}")
+        check_unused(settings, defaults, OF_CONTROL, f"gate={settings.gate!r}")
         return {name: _PHASED[name] for name in _PHASES if getattr(settings, name) is None}
-    _check_unused(settings, defaults, _unused(kind), f"control={settings.control!r}")
+    check_unused(settings, defaults, _unused(kind), f"control={settings.control!r}")
     own = {name: value for name, value in kind.own.items() if getattr(settings, name) is None}
     if settings.scope is not None:
         check_choice("scope", settings.scope, kind.scopes)
@@ -113,7 +113,14 @@ def _unused(kind):
     return [name for name in every if name not in (kind.target, *kind.own, *kind.others)]
 
 
-def _check_unused(settings, defaults, names, where):
+def check_unused(
+    settings: Any, defaults: Mapping[str, Any], names: Iterable[str], where: str
+) -> None:
+    """Refuses settings that are not at their default, though `where` does not look at them.
+
+    Raises:
+        ValueError: naming the first one.
+    """
     for name in names:
         if (value := getattr(settings, name)) != defaults[name]:
             raise ValueError(

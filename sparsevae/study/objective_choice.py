@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sparsevae.study.controls import check_unused
+
 OBJECTIVES = (
     "beta_vae",
     "annealed_vae",
@@ -28,18 +30,18 @@ def check_objective_choice(settings: Any, defaults: Mapping[str, Any]) -> None:
     """
     name = settings.objective
     if name not in WITH_BETA:
-        hint = "`objective_options` has its own weights"
-        _check_unused(settings, defaults, "beta", f"objective={name!r}: {hint}")
+        hint = "whose weights are in `objective_options`"
+        check_unused(settings, defaults, ["beta"], f"objective={name!r} ({hint})")
     elif settings.objective_options:
         raise ValueError(
             f"`objective_options` must be empty with objective={name!r}, which has `beta` alone. "
             f"Received: {settings.objective_options!r}"
         )
     if name not in OF_PAIRS:
-        _check_unused(settings, defaults, "n_changed", f"objective={name!r}, which uses no pairs")
+        check_unused(settings, defaults, ["n_changed"], f"objective={name!r}")
     if settings.supervision == "none":
-        for field in ("n_labels", "supervision_strength"):
-            _check_unused(settings, defaults, field, "supervision='none'")
+        names = ["n_labels", "supervision_strength"]
+        check_unused(settings, defaults, names, "supervision='none'")
     conditions = settings.training_conditions()
     weak = name in OF_PAIRS, settings.supervision != "none", bool(conditions)
     if sum(weak) > 1:
@@ -47,12 +49,4 @@ def check_objective_choice(settings: Any, defaults: Mapping[str, Any]) -> None:
             "Only one of pairs (objective='ada_gvae' or 'ada_mlvae'), `supervision`, and a "
             f"restricted training set can be had. Received: objective={name!r}, "
             f"supervision={settings.supervision!r}, restricted by {', '.join(conditions) or 'none'}"
-        )
-
-
-def _check_unused(settings, defaults, field, where):
-    if getattr(settings, field) != defaults[field]:
-        raise ValueError(
-            f"`{field}` must be left at {defaults[field]!r} with {where}. "
-            f"Received: {field}={getattr(settings, field)!r}"
         )

@@ -339,15 +339,6 @@ def test_a_model_with_nothing_to_remove_is_returned():
         assert sv.compact(model) is model
 
 
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = layers.Dense(2)
-
-    def call(self, inputs):
-        return self.dense(inputs)
-
-
 def with_a_lambda():
     inputs = keras.Input((3,))
     return keras.Model(
@@ -358,7 +349,11 @@ def with_a_lambda():
 MISUSE = {
     "lambda": (with_a_lambda, ValueError, "Layer 'twice' cannot be copied"),
     "no model": (lambda: 3, TypeError, "`model` must be a Keras model. Received: 3"),
-    "subclassed": (Subclassed, ValueError, "must be functional or a Sequential .*Subclassed"),
+    "subclassed": (
+        zoo.Subclassed,
+        ValueError,
+        "must be functional or a Sequential .*Subclassed",
+    ),
     "not built": (lambda: keras.Sequential([layers.Dense(2)]), ValueError, "that is built"),
 }
 

@@ -17,15 +17,6 @@ LEARNED, PRUNED = "hard_concrete", gates.Pruned()
 # Misuse: what is called, the type of the error, what its one line says
 
 
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = layers.Dense(2)
-
-    def call(self, x):
-        return self.dense(x)
-
-
 class OwnCall(keras.Model):
     def call(self, inputs):
         return 2 * super().call(inputs)
@@ -95,7 +86,7 @@ def refit(control):
 
 MISUSES = {
     "no model": (lambda: sv.sparsify(layers.Dense(2)), TypeError, "`model` must be a Keras model"),
-    "subclassed": (lambda: sv.sparsify(Subclassed()), ValueError, "functional or Sequential"),
+    "subclassed": (lambda: sv.sparsify(zoo.Subclassed()), ValueError, "functional or Sequential"),
     "a call of its own": (
         lambda: sv.sparsify(functional(OwnCall)),
         ValueError,

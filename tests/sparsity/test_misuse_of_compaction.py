@@ -11,22 +11,12 @@ import sparsevae as sv
 from sparsevae import sparsity
 from sparsevae.sparsity import compare
 
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = layers.Dense(2)
-
-    def call(self, x):
-        return self.dense(x)
-
-
 UNBUILT = keras.Sequential([layers.Dense(2)])
 NO_MODELS = {  # by name: what is given, the type of the error, what its line says
     "a number": (lambda: 3, TypeError, "must be a Keras model. Received: 3"),
     "none": (lambda: None, TypeError, "must be a Keras model. Received: None"),
     "subclassed": (
-        Subclassed,
+        zoo.Subclassed,
         ValueError,
         "must be functional or a Sequential.*Subclassed 'subclassed",
     ),

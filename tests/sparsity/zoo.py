@@ -261,3 +261,14 @@ def names(model):
         for layer in model.layers
         if not isinstance(layer, layers.InputLayer)
     ]
+
+
+class Subclassed(keras.Model):
+    """Hides its graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, inputs):
+        return self.dense(inputs)

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from sparsevae.sparsity.liveness.graph import called, graph_of
-from sparsevae.sparsity.same_outputs import not_half, shapes_of, unchanged
+from sparsevae.sparsity.same_outputs import not_half, shapes_of, unchanged, zeros_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +27,7 @@ def values_of(model: keras.Model) -> Values:
     """Values in float32 where the model computes in half precision, as biases are."""
     model = not_half(model)
     graph = graph_of(model)
-    shapes = shapes_of(model)
-    given = [
-        ops.zeros((x.shape[0] or 1, *shape), x.dtype)
-        for x, shape in zip(model.inputs, shapes, strict=True)
-    ]
+    given = zeros_for(model, shapes_of(model))
     tensors = dict(zip(graph.inputs, given, strict=True))
     with unchanged(model):
         for node in graph.nodes:
