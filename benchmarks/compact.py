@@ -80,9 +80,18 @@ def hand_cut(share: float, arguments: Arguments) -> sv.SparseVAE:
 
 
 def trained(share: float, granularity: str, arguments: Arguments) -> sv.SparseVAE:
-    """With gates that learn which of their kind stay."""
-    density = math.sqrt(share) if granularity == "channels" else share
-    control = sv.sparsity.TargetDensity.over(density, arguments.n_steps, granularity=granularity)
+    """With gates that learn which of their kind stay.
+
+    Channels have their target in each layer, as hand-cut ones do: over the whole model gates close
+    dense layers first, which hold the parameters, and the time is spent in convolutions.
+    """
+    channels = granularity == "channels"
+    control = sv.sparsity.TargetDensity.over(
+        math.sqrt(share) if channels else share,
+        arguments.n_steps,
+        scope="layer" if channels else "model",
+        granularity=granularity,
+    )
     gate = sv.gates.Binary(estimator="threshold")
     data = sv.data.load("dsprites")
     vae = sv.models.conv_vae((64, 64, 1), gate=gate, granularity=granularity, control=control)

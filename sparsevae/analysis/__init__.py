@@ -1,0 +1,9 @@
+"""What happens inside a model: how factors, latents, units and links depend on each other.
+
+In: callables between arrays, `GroundTruthData`, Keras models, tables of studies. Out: frozen
+results that hold NumPy arrays, pandas tables and networkx graphs. Nothing is drawn here.
+May import: data, metrics, layers, sparsity; keras, scipy, pandas, scikit-learn; networkx and
+statsmodels, which load when used.
+"""
+
+__all__: list[str] = []
