@@ -6,4 +6,6 @@ May import: data, metrics, layers, sparsity; keras, scipy, pandas, scikit-learn;
 statsmodels, which load when used.
 """
 
-__all__: list[str] = []
+from sparsevae.analysis.factor_responses import FactorJacobian, factor_jacobian
+
+__all__ = ["FactorJacobian", "factor_jacobian"]

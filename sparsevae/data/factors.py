@@ -9,6 +9,8 @@ import numpy as np
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.data.checks import check_indices, check_integers, check_rng
 
+KINDS = ("ordered", "cyclic", "categorical")
+
 
 @dataclasses.dataclass(frozen=True)
 class FactorSpace:
@@ -21,6 +23,8 @@ class FactorSpace:
         names: Distinct names, one a factor.
         sizes: Number of values of each factor, at least 1.
         values: For each factor the numbers its integers stand for; 0 ... size - 1 if not given.
+        kinds: For each factor `"ordered"`, `"cyclic"` (the last value is beside the first, or its
+            picture) or `"categorical"`: which values are neighbors. All ordered if not given.
 
     Raises:
         TypeError: if names are not strings or sizes not integers.
@@ -30,6 +34,7 @@ class FactorSpace:
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     values: tuple[Sequence[float], ...] | None = None
+    kinds: tuple[str, ...] | None = None
 
     def __post_init__(self):
         names = tuple(self.names)
@@ -53,8 +58,15 @@ class FactorSpace:
                 "`values` must hold as many numbers a factor as `sizes` says. "
                 f"Received: lengths {tuple(map(len, values))} for sizes={sizes}"
             )
-        for field, value in (("names", names), ("sizes", sizes), ("values", values)):
-            object.__setattr__(self, field, value)
+        kinds = ("ordered",) * len(names) if self.kinds is None else tuple(self.kinds)
+        if len(kinds) != len(names):
+            raise ValueError(
+                f"`kinds` must hold one kind a name. Received: kinds={kinds} for names={names}"
+            )
+        for kind in kinds:
+            check_choice("kinds", kind, KINDS)
+        for field in ("names", "sizes", "values", "kinds"):
+            object.__setattr__(self, field, locals()[field])
 
     def __len__(self) -> int:
         return math.prod(self.sizes)

@@ -34,9 +34,9 @@ def with_factors(
     """Images with the factors of a table, a row an image.
 
     Each column is a factor, named by it. Its distinct values, sorted, become 0 ... size - 1 and
-    are kept in `factor_space.values`; words are sorted too and stand for their place, booleans are
-    0 and 1. Where there is exactly one image for each combination, images are numbered in the
-    order of the grid (last column fastest), else in that of the rows.
+    are kept in `factor_space.values`; words are sorted too and stand for their place (their kind is
+    categorical), booleans are 0 and 1. Where there is exactly one image for each combination,
+    images are numbered in the order of the grid (last column fastest), else in that of the rows.
 
     Args:
         name: Name of the set.
@@ -76,7 +76,10 @@ def with_factors(
         raise ValueError("`factors` must have a column for each factor. Received: none")
     columns = [_codes(name, frame[name]) for name in frame]
     space = FactorSpace(
-        tuple(frame), tuple(len(values) for values, _ in columns), [v for v, _ in columns]
+        tuple(frame),
+        tuple(len(values) for values, _ in columns),
+        [values for values, _ in columns],
+        ["ordered" if frame[name].dtype.kind in "biuf" else "categorical" for name in frame],
     )
     labels = np.stack([codes for _, codes in columns], axis=1)
     numbers = space.index(labels)

@@ -24,7 +24,9 @@ from sparsevae.data.storage.fitting import fitted_arrays
 ARCHIVE = "nips2015-analogy-data.tar.gz"
 MESHES = "car_*_mesh.mat"
 LIST = "list.txt"
-FACTORS = FactorSpace(("elevation", "azimuth", "object"), (4, 24, 183))
+FACTORS = FactorSpace(
+    ("elevation", "azimuth", "object"), (4, 24, 183), kinds=("ordered", "cyclic", "categorical")
+)
 IMAGE_SHAPE = (64, 64, 3)
 
 _ORIGINAL_SIZE = 128

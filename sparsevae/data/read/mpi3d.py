@@ -21,10 +21,19 @@ _NAMES = (
     "horizontal_axis",
     "vertical_axis",
 )
+_KINDS = (
+    "categorical",
+    "categorical",
+    "ordered",
+    "ordered",
+    "categorical",
+    "ordered",
+    "ordered",
+)
 # The number of images decides, as both sizes are in use under the same file names.
 FACTORS = (
-    FactorSpace(_NAMES, (6, 6, 2, 3, 3, 40, 40)),
-    FactorSpace(_NAMES, (4, 4, 2, 3, 3, 40, 40)),
+    FactorSpace(_NAMES, (6, 6, 2, 3, 3, 40, 40), kinds=_KINDS),
+    FactorSpace(_NAMES, (4, 4, 2, 3, 3, 40, 40), kinds=_KINDS),
 )
 COMPLEX_FACTORS = FACTORS[1:]  # MPI3D complex has been published in one size only
 IMAGE_SHAPE = (64, 64, 3)

@@ -32,6 +32,7 @@ GRID = FactorSpace(
     names=("category", "instance", "elevation", "azimuth", "lighting"),
     sizes=(5, 10, 9, 18, 6),
     values=(range(5), range(10), range(30, 71, 5), range(0, 360, 20), range(6)),  # degrees
+    kinds=("categorical", "categorical", "ordered", "cyclic", "categorical"),
 )
 
 _ORIGINAL_SIZE = 96
@@ -99,7 +100,7 @@ def without_instance(source: str, grid: FactorSpace, rows: Rows) -> LabelledArra
     """SmallNORB of images `rows` in the order of `grid`, whose `instance` is not reported."""
     kept = [k for k, name in enumerate(grid.names) if name != "instance"]
     reported = FactorSpace(
-        *([row[k] for k in kept] for row in (grid.names, grid.sizes, grid.values))
+        *([row[k] for k in kept] for row in (grid.names, grid.sizes, grid.values, grid.kinds))
     )
     labels = grid.factors(np.arange(len(grid)))[:, kept]
     return LabelledArray("smallnorb", source, reported, rows, labels)

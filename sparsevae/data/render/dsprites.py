@@ -30,6 +30,7 @@ FACTORS = FactorSpace(
         np.linspace(0, 1, 32),
         np.linspace(0, 1, 32),
     ),
+    kinds=("categorical", "ordered", "cyclic", "ordered", "ordered"),
 )
 IMAGE_SHAPE = (64, 64, 1)
 

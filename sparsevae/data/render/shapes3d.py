@@ -25,6 +25,7 @@ FACTORS = FactorSpace(
         (0, 1, 2, 3),  # cube, cylinder, sphere, capsule
         DEGREES,
     ),
+    kinds=("cyclic", "cyclic", "cyclic", "ordered", "categorical", "ordered"),
 )
 
 _SKY = (153, 226, 249)

@@ -1,0 +1,143 @@
+"""Pairs of images that differ in one factor only: what an encoder makes of small interventions."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from sparsevae.checks import check_choice, check_integer
+from sparsevae.data import GroundTruthData
+from sparsevae.data.factors import KINDS
+from sparsevae.metrics.validation import check_codes
+
+
+@dataclasses.dataclass(frozen=True)
+class Responses:
+    """How codes react to each factor at some base points.
+
+    Attributes:
+        slopes: Float64 `(n_points, latent_dim, n_factors)`. For ordered and cyclic factors the
+            difference of codes for a step of one standard deviation of the factor; for categorical
+            ones the difference to another value, so scaled that its mean square is the variance
+            that the factor makes. A latent that is a linear function of one factor alone has a
+            root mean square slope of its own standard deviation there.
+        codes: Float64 `(n_points, latent_dim)`, of the base points.
+        factor_names: Of the factors that take two values.
+    """
+
+    slopes: np.ndarray
+    codes: np.ndarray
+    factor_names: tuple[str, ...]
+
+
+def responses(
+    encode: Callable[[np.ndarray], np.ndarray],
+    data: GroundTruthData,
+    n_points: int,
+    seed: int,
+    kinds: Mapping[str, str] | None,
+    batch_size: int,
+) -> Responses:
+    """Encodes base points and their neighbors; see `factor_jacobian` for arguments and errors."""
+    check_integer("n_points", n_points, minimum=2)
+    check_integer("batch_size", batch_size, minimum=1)
+    kinds = kinds_of(data, kinds)
+    varying = [k for k, size in enumerate(data.factor_sizes) if size > 1]
+    if len(varying) < 2:
+        raise ValueError(
+            f"`data` must have two factors or more that take two values. Received: {len(varying)}"
+        )
+    rng = np.random.default_rng(seed)
+    base = data.sample_factors(n_points, rng)
+    codes = _encoded(encode, data, base, batch_size)
+    columns = []
+    for k in varying:
+        lower, upper, steps = neighbors(data, base, k, kinds[k], rng)
+        change = _encoded(encode, data, upper, batch_size)
+        change -= codes if lower is base else _encoded(encode, data, lower, batch_size)
+        columns.append(change * _scale(data.factor_sizes[k], kinds[k], steps)[:, None])
+    names = tuple(data.factor_names[k] for k in varying)
+    return Responses(np.stack(columns, axis=2), codes, names)
+
+
+def kinds_of(data: GroundTruthData, kinds: Mapping[str, str] | None) -> tuple[str, ...]:
+    """The kind of each factor: what the data says, or `kinds` where it names the factor.
+
+    Raises:
+        TypeError: if `data` has no grid of factors.
+        ValueError: for an unknown factor or kind.
+    """
+    if not isinstance(data, GroundTruthData):
+        raise TypeError(
+            "`data` must be a GroundTruthData, with one image for each combination of its factors: "
+            f"factors are changed one at a time. Received: {data!r}"
+        )
+    found = dict(zip(data.factor_names, data.factor_space.kinds, strict=True))
+    for name, kind in (kinds or {}).items():
+        check_choice("kinds", name, tuple(found))
+        check_choice("kinds", kind, KINDS)
+        found[name] = kind
+    return tuple(found.values())
+
+
+def neighbors(
+    data: GroundTruthData, base: np.ndarray, k: int, kind: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Factors below and above each base point along factor k, and the steps between them.
+
+    Ordered factors have neighbors on both sides but at the ends; cyclic ones everywhere, and if
+    the last value shows the first one's picture, the two count once; a categorical value has any
+    other value above, and itself below.
+
+    Returns:
+        Two int64 arrays like `base`, and `(n_points,)`, 1 or 2. The first is `base` itself if
+        nothing lies below.
+    """
+    size, here = data.factor_sizes[k], base[:, k]
+    if kind == "categorical":
+        other = (here + rng.integers(1, size, len(base))) % size
+        return base, _changed(base, k, other), np.ones(len(base))
+    if kind == "cyclic":
+        period = size - _closed(data, base, k)
+        if period > 2:
+            below, above = ((here + step) % period for step in (-1, 1))
+            return _changed(base, k, below), _changed(base, k, above), np.full(len(base), 2.0)
+    below, above = np.maximum(here - 1, 0), np.minimum(here + 1, size - 1)
+    return _changed(base, k, below), _changed(base, k, above), (above - below).astype(float)
+
+
+def _closed(data, base, k) -> bool:
+    """Whether the first and the last value of factor k give the same pictures."""
+    few = base[:16]
+    ends = [_changed(few, k, value) for value in (0, data.factor_sizes[k] - 1)]
+    return np.array_equal(*(data.observe(end) for end in ends))
+
+
+def _changed(base, k, values):
+    changed = base.copy()
+    changed[:, k] = values
+    return changed
+
+
+def _scale(size, kind, steps):
+    """What turns differences of codes into slopes, `(n_points,)`."""
+    if kind == "categorical":  # squares of differences of unequal draws are 2 var size / (size - 1)
+        return np.full(len(steps), np.sqrt((size - 1) / (2 * size)))
+    return np.sqrt((size**2 - 1) / 12) / steps
+
+
+def _encoded(encode, data, factors, batch_size) -> np.ndarray:
+    parts = list(_batches(encode, data, factors, batch_size))
+    return check_codes(np.concatenate(parts)).astype(np.float64)
+
+
+def _batches(encode, data, factors, batch_size) -> Iterator[np.ndarray]:
+    for start in range(0, len(factors), batch_size):
+        batch = factors[start : start + batch_size]
+        codes = np.asarray(encode(data.observe(batch)))
+        if codes.ndim != 2 or len(codes) != len(batch):
+            raise ValueError(
+                "`encode` must return codes (n_images, latent_dim). "
+                f"Received: shape {codes.shape} for {len(batch)} images"
+            )
+        yield codes
