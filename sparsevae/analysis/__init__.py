@@ -7,5 +7,6 @@ statsmodels, which load when used.
 """
 
 from sparsevae.analysis.factor_responses import FactorJacobian, factor_jacobian
+from sparsevae.analysis.profile import LayerProfile, layer_profile
 
-__all__ = ["FactorJacobian", "factor_jacobian"]
+__all__ = ["FactorJacobian", "LayerProfile", "factor_jacobian", "layer_profile"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from sparsevae.checks import check_choice, check_integer
-from sparsevae.data import GroundTruthData
 from sparsevae.data.factors import KINDS
+from sparsevae.data.ground_truth import FactorData, GroundTruthData
 from sparsevae.metrics.validation import check_codes
 
 
@@ -41,7 +41,12 @@ def responses(
     """Encodes base points and their neighbors; see `factor_jacobian` for arguments and errors."""
     check_integer("n_points", n_points, minimum=2)
     check_integer("batch_size", batch_size, minimum=1)
-    kinds = kinds_of(data, kinds)
+    if not isinstance(data, GroundTruthData):
+        raise TypeError(
+            "`data` must be a GroundTruthData, with one image for each combination of its factors: "
+            f"factors are changed one at a time. Received: {data!r}"
+        )
+    kinds = kind_of_factors(data, kinds)
     varying = [k for k, size in enumerate(data.factor_sizes) if size > 1]
     if len(varying) < 2:
         raise ValueError(
@@ -60,18 +65,12 @@ def responses(
     return Responses(np.stack(columns, axis=2), codes, names)
 
 
-def kinds_of(data: GroundTruthData, kinds: Mapping[str, str] | None) -> tuple[str, ...]:
+def kind_of_factors(data: FactorData, kinds: Mapping[str, str] | None) -> tuple[str, ...]:
     """The kind of each factor: what the data says, or `kinds` where it names the factor.
 
     Raises:
-        TypeError: if `data` has no grid of factors.
         ValueError: for an unknown factor or kind.
     """
-    if not isinstance(data, GroundTruthData):
-        raise TypeError(
-            "`data` must be a GroundTruthData, with one image for each combination of its factors: "
-            f"factors are changed one at a time. Received: {data!r}"
-        )
     found = dict(zip(data.factor_names, data.factor_space.kinds, strict=True))
     for name, kind in (kinds or {}).items():
         check_choice("kinds", name, tuple(found))
@@ -98,7 +97,7 @@ def neighbors(
         other = (here + rng.integers(1, size, len(base))) % size
         return base, _changed(base, k, other), np.ones(len(base))
     if kind == "cyclic":
-        period = size - _closed(data, base, k)
+        period = size - closed(data, k)
         if period > 2:
             below, above = ((here + step) % period for step in (-1, 1))
             return _changed(base, k, below), _changed(base, k, above), np.full(len(base), 2.0)
@@ -106,11 +105,25 @@ def neighbors(
     return _changed(base, k, below), _changed(base, k, above), (above - below).astype(float)
 
 
-def _closed(data, base, k) -> bool:
-    """Whether the first and the last value of factor k give the same pictures."""
-    few = base[:16]
+def closed(data: GroundTruthData, k: int) -> bool:
+    """Whether the first and the last value of factor k show the same pictures."""
+    few = data.sample_factors(16, np.random.default_rng(0))
     ends = [_changed(few, k, value) for value in (0, data.factor_sizes[k] - 1)]
     return np.array_equal(*(data.observe(end) for end in ends))
+
+
+def periods(data: FactorData, kinds: tuple[str, ...]) -> dict[int, int]:
+    """Number of different values of each cyclic factor, by column.
+
+    Whether the ends of a cycle are the same can be seen where there is an image for each
+    combination; elsewhere they are taken to be neighbors.
+    """
+    on_grid = isinstance(data, GroundTruthData)
+    return {
+        k: size - (on_grid and closed(data, k))
+        for k, (size, kind) in enumerate(zip(data.factor_sizes, kinds, strict=True))
+        if kind == "cyclic"
+    }
 
 
 def _changed(base, k, values):
