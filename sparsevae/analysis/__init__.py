@@ -6,7 +6,21 @@ May import: data, metrics, layers, sparsity; keras, scipy, pandas, scikit-learn;
 statsmodels, which load when used.
 """
 
+from sparsevae.analysis.comparisons import corrected, paired, summary
+from sparsevae.analysis.decoder import DecoderView, decoder_view
+from sparsevae.analysis.elbo_matching import matched_elbo
 from sparsevae.analysis.factor_responses import FactorJacobian, factor_jacobian
 from sparsevae.analysis.profile import LayerProfile, layer_profile
 
-__all__ = ["FactorJacobian", "LayerProfile", "factor_jacobian", "layer_profile"]
+__all__ = [
+    "DecoderView",
+    "FactorJacobian",
+    "LayerProfile",
+    "corrected",
+    "decoder_view",
+    "factor_jacobian",
+    "layer_profile",
+    "matched_elbo",
+    "paired",
+    "summary",
+]
