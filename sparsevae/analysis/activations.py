@@ -21,11 +21,14 @@ class Activations:
         part: Name of the network that the layer is in.
         layer: The layer; None for the network's input.
         values: Float32 `(n_samples, n_units)`.
+        feeder: The nearest of these layers that it depends on, "input" for the network's input;
+            None for that itself.
     """
 
     part: str
     layer: keras.layers.Layer | None
     values: np.ndarray
+    feeder: str | None
 
     @property
     def name(self) -> str:
@@ -113,9 +116,10 @@ def activations(
         tensors = [network.inputs[0], *(layer.output for layer in chosen), network.outputs[0]]
         outputs = _predicted(keras.Model(network.inputs, tensors), inputs, max_units, batch_size)
         owners = [None, *chosen]
+        feeders = [None, *(_feeder(layer, chosen) for layer in chosen)]
         found += [
-            Activations(network.name, owner, values)
-            for owner, values in zip(owners, outputs[:-1], strict=True)
+            Activations(network.name, owner, values, feeder)
+            for owner, values, feeder in zip(owners, outputs[:-1], feeders, strict=True)
         ]
         inputs = outputs[-1]
     if all(one.layer is None for one in found):
@@ -124,6 +128,20 @@ def activations(
             f"Received: {type(model).__name__} {model.name!r}, which has none"
         )
     return found
+
+
+def _feeder(layer: keras.layers.Layer, probed: Sequence[keras.layers.Layer]) -> str:
+    """The nearest probed layer before a layer, by breadth; "input" if there is none."""
+    waiting, seen = list(layer._inbound_nodes[0].input_tensors), set()
+    while waiting:
+        history = waiting.pop(0)._keras_history
+        operation = history.operation
+        if any(operation is one for one in probed):
+            return operation.name
+        if id(operation) not in seen and len(operation._inbound_nodes) > history.node_index:
+            seen.add(id(operation))
+            waiting += operation._inbound_nodes[history.node_index].input_tensors
+    return "input"
 
 
 def _predicted(

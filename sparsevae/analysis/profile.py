@@ -31,8 +31,9 @@ class LayerProfile:
             `probe`, `best`: R^2 of a linear probe of all units and of the best single unit, means
             over factors; `rotation`: `1 - best / probe` of the sums over those factors of which
             the probe explains 5 % or more; `dci_d`: DCI's disentanglement of the probe's weights;
-            `cka`, `matching`: similarity to the row before, as no rotation changes it, and by the
-            best pairing of single units (NaN in the first row); `participation`: share of output
+            `cka`, `matching`: similarity to the layer that feeds it (the nearest one of the table),
+            as no rotation changes it, and by the best pairing of single units (NaN for inputs);
+            `participation`: share of output
             channels that an input channel of the kernel feeds (NaN without a kernel).
             `NAME_null` are means over random rotations of the layer's units.
         factors: pandas table, a row for each layer and factor: `part`, `layer`, `factor`, `probe`,
@@ -55,7 +56,7 @@ def layer_profile(
     inputs_of: Callable[[np.ndarray], np.ndarray] = as_inputs,
     kinds: Mapping[str, str] | None = None,
     n_rotations: int = 3,
-    max_units: int = 1_024,
+    max_units: int = 512,
     batch_size: int = 250,
 ) -> LayerProfile:
     """Looks for the factors in the units of each layer, in one pass over the images.
@@ -108,14 +109,15 @@ def layer_profile(
     found = activations(model, inputs_of(images), layers, max_units, batch_size)
     rows, by_factor = [], []
     bar = tqdm(found, desc="Probing", unit=" layers", delay=1, leave=False, disable=None)
-    before = None
+    units: dict[tuple, Activations] = {}
     for here in bar:
         bar.set_postfix_str(here.name, refresh=False)
         _check_finite(here)
         row, of_factors = _row(here, wanted, n_rotations, rng)
+        before = units.get((here.part, here.feeder))
         rows.append({**row, **_beside(before, here, n_rotations, rng)})
         by_factor.append(of_factors)
-        before = here
+        units[here.part, here.name] = here
     return LayerProfile(pd.DataFrame(rows)[_COLUMNS], pd.concat(by_factor, ignore_index=True))
 
 
@@ -165,7 +167,7 @@ def _turn(n, rng):
 
 
 def _beside(before, here, n_rotations, rng):
-    """Similarity to the layer before."""
+    """Similarity to the layer that feeds this one."""
     if before is None:
         return dict.fromkeys(("cka", "matching", "matching_null"), np.nan)
     units = _centered(here.values)

@@ -157,7 +157,20 @@ def test_every_layer_of_a_vae_is_there(gate):
     assert len(found.factors) == 5 * len(table)
     latents = table[table.layer == "encoder_z_mean"].iloc[0], table[table.part == "decoder"].iloc[0]
     assert latents[0].probe == pytest.approx(latents[1].probe)
+    assert table.cka.isna().tolist() == [name == "input" for name in table.layer]
     assert "encoder_conv_1" in str(found)
+
+
+def test_branches_are_compared_with_the_layer_that_feeds_them():
+    images = keras.Input((1, 4, 1))
+    x = keras.layers.Dense(4, name="first")(keras.layers.Flatten()(images))
+    heads = [keras.layers.Dense(4, name=name)(x) for name in ("one", "other")]
+    model = keras.Model(images, keras.layers.Dense(4, name="last")(keras.layers.add(heads)))
+    for layer, scale in zip(["first", "one", "other", "last"], [1, 2, 0, 1], strict=True):
+        model.get_layer(layer).kernel.assign(scale * np.eye(4))
+    table = profile(model).table.set_index("layer")
+    assert table.matching[["first", "one", "last"]].to_numpy() == pytest.approx(1)
+    assert table.matching["other"] == 0  # beside "first", not "one"
 
 
 def test_pictures_are_averaged_over_windows():
