@@ -87,6 +87,16 @@ CASES = {
         {"equation": "abc,bd->adc", "output_shape": (4, 6), "bias_axes": "d"},
         (2, 5, 6),
     ),
+    "einsum_spread": (
+        EINSUM,
+        {"equation": "ab,bc->acb", "output_shape": (4, 5), "bias_axes": "c", "activation": "tanh"},
+        (2, 5),
+    ),
+    "einsum_read": (
+        EINSUM,
+        {"equation": "abc,cb->ab", "output_shape": 4, "bias_axes": "b"},
+        (2, 4, 5),
+    ),
     "einsum_no_bias": (EINSUM, {"equation": "abc,cd->adb", "output_shape": (4, 6)}, (2, 6, 5)),
 }
 ONE_OF_EACH = [
@@ -109,7 +119,10 @@ WAYS = [
     *[(name, granularity) for name in ONE_OF_EACH for granularity in NOT_LINKS],
     *[
         (name, "channels")
-        for name in ("conv_no_bias", "conv_channels_first", "einsum_in_the_middle")
+        for name in (
+            *("conv_no_bias", "conv_channels_first", "einsum_in_the_middle"),
+            *("einsum_spread", "einsum_read"),
+        )
     ],
 ]
 

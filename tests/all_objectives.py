@@ -15,6 +15,7 @@ MAKERS = {
     "ada_mlvae": lambda: o.AdaMLVAE(2.0),
     "small_kernels": lambda: o.SmallKernels(o.BetaVAE(2.0), 0.1),
     "sparse_jacobian": lambda: o.SparseJacobian(o.BetaVAE(2.0), 0.1, 2, 5),
+    "spike_and_slab": lambda: o.SpikeAndSlab(o.BetaVAE(2.0), 20.0, 0.5, 2.0, 3.0),
     "semi_supervised": lambda: o.SemiSupervised((3, 4), o.FactorVAE(5.0, 16, 2), 2.0, "xent"),
     "semi_supervised_pairs": lambda: o.SemiSupervised((3, 4), o.AdaGVAE(2.0), 2.0),
 }

@@ -6,7 +6,7 @@ backend. May import keras and `gates`; only this room knows how Keras stores a k
 
 from sparsevae.layers.convolution import GatedConv1D, GatedConv2D, GatedConv3D
 from sparsevae.layers.dense import GatedDense
-from sparsevae.layers.einsum_dense import GatedEinsumDense
+from sparsevae.layers.einsum_dense import GatedEinsumDense, feature_mask
 from sparsevae.layers.gated import GatedLayer
 from sparsevae.layers.separable_convolution import GatedSeparableConv1D, GatedSeparableConv2D
 from sparsevae.layers.stock import copy_stock_weights, from_stock, gated_class, why_not_gated
@@ -29,6 +29,7 @@ __all__ = [
     "GatedSeparableConv1D",
     "GatedSeparableConv2D",
     "copy_stock_weights",
+    "feature_mask",
     "from_stock",
     "gated_class",
     "why_not_gated",

@@ -9,21 +9,48 @@ from keras import ops
 from sparsevae.layers.gated import GatedLayer
 
 
-def _channels(equation):
-    """Letters of a kernel's input and output channels; None where it has other axes than these."""
+def channels(equation: str) -> tuple[str, str] | None:
+    """Letters of a kernel's input and output channels; None where they are not its two axes.
+
+    One of them may be an axis of positions too, which input and output share: `"ab,bc->acb"` has
+    the input channels b, and gives each output channel c all of them; `"acb,bc->ac"` is the way
+    back, where each output channel has inputs of its own.
+    """
     match = re.fullmatch("([a-zA-Z.]+),([a-zA-Z]{2})->([a-zA-Z.]+)", equation)
     inputs, kernel, outputs = match.groups() if match else ("", "", "")
     summed = [axis for axis in kernel if axis in inputs and axis not in outputs]
     new = [axis for axis in kernel if axis in outputs and axis not in inputs]
-    return (*summed, *new) if len(summed) == len(new) == 1 else None
+    shared = [axis for axis in kernel if axis in inputs and axis in outputs]
+    given, made = summed or shared, new or shared
+    known = len(summed) + len(new) + len(shared) == 2
+    return (*given, *made) if known and len(given) == len(made) == 1 else None
+
+
+def feature_mask(layer: keras.layers.Layer) -> Any | None:
+    """Kernel `(latent_dim, n_features)` of a layer that maps z to `w_j * z` for each feature j.
+
+    That is `keras.layers.EinsumDense("bk,kj->bjk", (n_features, latent_dim))` or a gated one.
+
+    Returns:
+        The kernel, as it is stored but for the order of its axes; None for any other layer.
+    """
+    if not isinstance(layer, keras.layers.EinsumDense) or channels(layer.equation) is None:
+        return None
+    inputs, kernel, outputs = re.split(",|->", layer.equation)
+    latent, feature = channels(layer.equation)
+    if latent not in outputs or feature in inputs:
+        return None
+    return layer.kernel if kernel[0] == latent else ops.transpose(layer.kernel)
 
 
 @keras.saving.register_keras_serializable("sparsevae")
 class GatedEinsumDense(GatedLayer, keras.layers.EinsumDense):
     """`keras.layers.EinsumDense` with one gate for each (input, output) channel of its kernel.
 
-    The kernel must have two axes, in either order: one that is summed over and one that is new in
-    the output, as in `"abc,cd->abd"` or `"...x,yx->...y"`.
+    The kernel must have two axes, in either order. One is summed over or one is new in the output,
+    or both are so, as in `"abc,cd->abd"` or `"...x,yx->...y"`. Where one is neither, it is one of
+    positions too: `"bk,kj->bjk"` gives each feature j the latents k that it has links to, and
+    `"bjh,hj->bj"` reads each feature j from hidden units of its own.
 
     Args:
         *args, **kwargs: Those of `keras.layers.EinsumDense`, LoRA included (mask after K + B A).
@@ -39,12 +66,9 @@ class GatedEinsumDense(GatedLayer, keras.layers.EinsumDense):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        inputs, kernel, _ = re.split(",|->", self.equation)
-        in_axis, out_axis = _channels(self.equation)
+        _, kernel, _ = re.split(",|->", self.equation)
+        _, out_axis = channels(self.equation)
         self._transposed = kernel[0] == out_axis
-        # ahead of an ellipsis axes are counted from the front, behind it from the back
-        place = inputs.replace("...", "").index(in_axis)
-        self._in_place = place - len(inputs) + 3 if inputs.startswith("...") else place
         if self.granularity == "channels" and self.bias_axes not in (None, out_axis):
             raise ValueError(
                 f"`bias_axes` must be {out_axis!r}, the output channel, or None where gates switch "
@@ -53,10 +77,10 @@ class GatedEinsumDense(GatedLayer, keras.layers.EinsumDense):
 
     @classmethod
     def refusal(cls, layer: keras.layers.Layer) -> str | None:
-        if _channels(layer.equation) is None:
+        if channels(layer.equation) is None:
             return (
-                "`equation` must have a kernel of two axes, one summed over and one new in the "
-                f"output, as 'abc,cd->abd'. Received: equation={layer.equation!r}"
+                "`equation` must have a kernel of two axes, one of the input and another one of "
+                f"the output, as 'abc,cd->abd'. Received: equation={layer.equation!r}"
             )
         return super().refusal(layer)
 
@@ -68,6 +92,9 @@ class GatedEinsumDense(GatedLayer, keras.layers.EinsumDense):
         return ops.einsum(self.equation, inputs, kernel)
 
     def _positions(self, input_shape):
-        sizes = list(input_shape)
-        del sizes[self._in_place]
+        inputs, kernel, _ = re.split(",|->", self.equation)
+        before, _, behind = inputs.partition("...")
+        n_free = len(input_shape) - len(before + behind)
+        axes = [*before, *n_free * ["..."], *behind]
+        sizes = [size for axis, size in zip(axes, input_shape, strict=True) if axis not in kernel]
         return sizes[1:]

@@ -5,8 +5,8 @@ May import keras, TensorFlow, and the rooms below (`objectives`, `sparsity`, ...
 """
 
 from sparsevae import gates, layers  # noqa: F401  registers all classes that files may name
-from sparsevae.models.builders import conv_vae, mlp_vae
+from sparsevae.models.builders import conv_vae, mlp_vae, sparse_decoding_vae
 from sparsevae.models.disentanglement_scores import DisentanglementScores
 from sparsevae.models.sparse_vae import SparseVAE
 
-__all__ = ["DisentanglementScores", "SparseVAE", "conv_vae", "mlp_vae"]
+__all__ = ["DisentanglementScores", "SparseVAE", "conv_vae", "mlp_vae", "sparse_decoding_vae"]

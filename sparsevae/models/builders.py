@@ -1,16 +1,19 @@
 """The field's standard encoders and decoders, with or without gates."""
 
+import functools
+import math
 from typing import Any
 
 import keras
 
 from sparsevae import gates
 from sparsevae.checks import check_choice, check_integer
-from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense
+from sparsevae.layers import GatedConv2D, GatedConv2DTranspose, GatedDense, GatedEinsumDense
 from sparsevae.models.sparse_vae import SparseVAE
 from sparsevae.sparsity import Control
 
 PLACES = ("both", "encoder", "decoder")
+_UNIT_NORMAL = functools.partial(keras.initializers.RandomNormal, 0.0, 1.0)
 
 
 class _Layers:
@@ -37,14 +40,27 @@ class _Layers:
             "deconv", classes, filters, 4, strides=2, padding="same", activation=activation
         )
 
-    def _make(self, kind, classes, *args, name=None, activation="relu", **kwargs):
+    def einsum(self, equation, sizes, name, **kwargs):
+        classes = (GatedEinsumDense, keras.layers.EinsumDense)
+        return self._make("einsum", classes, equation, sizes, name=name, activation=None, **kwargs)
+
+    def _make(
+        self,
+        kind,
+        classes,
+        *args,
+        name=None,
+        activation="relu",
+        initializer=keras.initializers.GlorotUniform,
+        **kwargs,
+    ):
         self.n_made += 1
         seed = self.seed + self.n_made
         gated, stock = classes
         kwargs |= {
             "name": f"{self.part}_{name or f'{kind}_{self.n_made}'}",
             "activation": activation,
-            "kernel_initializer": keras.initializers.GlorotUniform(seed),
+            "kernel_initializer": initializer(seed=seed),
             "kernel_regularizer": self.kernel_regularizer,
         }
         if self.gate is None:
@@ -159,19 +175,65 @@ def mlp_vae(
     image_shape, latent_dim = _check_sizes(image_shape, latent_dim, multiple=1)
     control = kwargs.get("control")
     enc, dec = _networks(gate, where, granularity, seed, kernel_regularizer, control)
+    encoder = _mlp_encoder(enc, image_shape, latent_dim, hidden)
+    z = x = keras.Input((latent_dim,), name="z")
+    for _ in range(3):
+        x = dec.dense(hidden, activation="tanh")(x)
+    x = dec.dense(math.prod(image_shape), activation=None)(x)
+    x = keras.layers.Reshape(image_shape, name="decoder_reshape")(x)
+    return SparseVAE(encoder, keras.Model(z, x, name="decoder"), seed=seed, **kwargs)
+
+
+def sparse_decoding_vae(
+    image_shape: tuple[int, int, int],
+    latent_dim: int = 10,
+    *,
+    gate: str | gates.Gate | None = None,
+    where: str = "both",
+    granularity: str = "links",
+    seed: int = 0,
+    kernel_regularizer: keras.Regularizer | str | None = None,
+    hidden: int = 1200,
+    decoder_hidden: int = 50,
+    **kwargs: Any,
+) -> SparseVAE:
+    """A VAE that decodes each feature, a pixel's channel, from latents of its own.
+
+    Feature j is made of `w_j * z`, where W, the kernel of the layer `decoder_mask`, is
+    `(latent_dim, n_features)`, by two ReLU layers that all features share, and a readout with
+    weights and bias of its own. W is sparse by gates, or by `objectives.SpikeAndSlab`. The encoder
+    is that of `mlp_vae`.
+
+    Arguments and errors as for `mlp_vae`; `hidden` is the width of the encoder's layers,
+    `decoder_hidden` that of the shared ones. These run once for each feature: time and memory are
+    those of as many observations as there are pixels.
+
+    References:
+        Moran et al. 2021, Identifiable Deep Generative Models via Sparse Decoding, 2110.10804. W
+        starts standard normal, as in its authors' program.
+    """
+    image_shape, latent_dim = _check_sizes(image_shape, latent_dim, multiple=1)
+    control = kwargs.get("control")
+    enc, dec = _networks(gate, where, granularity, seed, kernel_regularizer, control)
+    encoder = _mlp_encoder(enc, image_shape, latent_dim, hidden)
+    n_features = math.prod(image_shape)
+    z = keras.Input((latent_dim,), name="z")
+    sizes = (n_features, latent_dim)
+    x = dec.einsum("bk,kj->bjk", sizes, "mask", initializer=_UNIT_NORMAL)(z)
+    for _ in range(2):
+        x = dec.dense(decoder_hidden)(x)
+    start = keras.initializers.LecunUniform  # of each feature's own inputs
+    x = dec.einsum("bjh,hj->bj", n_features, "readout", bias_axes="j", initializer=start)(x)
+    x = keras.layers.Reshape(image_shape, name="decoder_reshape")(x)
+    return SparseVAE(encoder, keras.Model(z, x, name="decoder"), seed=seed, **kwargs)
+
+
+def _mlp_encoder(enc, image_shape, latent_dim, hidden):
     images = keras.Input(image_shape, name="images")
     x = keras.layers.Flatten(name="encoder_flatten")(images)
     for _ in range(2):
         x = enc.dense(hidden)(x)
-    encoder = keras.Model(images, _heads(enc, latent_dim, x), name="encoder")
-
-    z = x = keras.Input((latent_dim,), name="z")
-    for _ in range(3):
-        x = dec.dense(hidden, activation="tanh")(x)
-    height, width, channels = image_shape
-    x = dec.dense(height * width * channels, activation=None)(x)
-    x = keras.layers.Reshape(image_shape, name="decoder_reshape")(x)
-    return SparseVAE(encoder, keras.Model(z, x, name="decoder"), seed=seed, **kwargs)
+    return keras.Model(images, _heads(enc, latent_dim, x), name="encoder")
 
 
 def _heads(enc, latent_dim, x):

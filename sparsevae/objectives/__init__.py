@@ -20,6 +20,11 @@ from sparsevae.objectives.objective import Context, Objective
 from sparsevae.objectives.semi_supervised import SemiSupervised
 from sparsevae.objectives.small_kernels import SmallKernels
 from sparsevae.objectives.sparse_jacobian import SparseJacobian
+from sparsevae.objectives.spike_and_slab import (
+    SpikeAndSlab,
+    slab_probability,
+    spike_and_slab_penalty,
+)
 from sparsevae.objectives.supervision import supervised_penalty
 from sparsevae.objectives.total_correlation import KLTerms, kl_terms
 
@@ -42,6 +47,7 @@ __all__ = [
     "SemiSupervised",
     "SmallKernels",
     "SparseJacobian",
+    "SpikeAndSlab",
     "Terms",
     "density_ratio",
     "dip_penalty",
@@ -55,6 +61,8 @@ __all__ = [
     "normal_posterior",
     "permute_latents",
     "share_latents",
+    "slab_probability",
+    "spike_and_slab_penalty",
     "standard_prior",
     "supervised_penalty",
 ]

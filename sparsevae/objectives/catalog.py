@@ -15,6 +15,7 @@ from sparsevae.objectives.objective import Objective
 from sparsevae.objectives.semi_supervised import SemiSupervised
 from sparsevae.objectives.small_kernels import SmallKernels
 from sparsevae.objectives.sparse_jacobian import SparseJacobian
+from sparsevae.objectives.spike_and_slab import SpikeAndSlab
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "beta_vae": BetaVAE,
@@ -28,6 +29,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "semi_supervised": SemiSupervised,
     "small_kernels": SmallKernels,
     "sparse_jacobian": SparseJacobian,
+    "spike_and_slab": SpikeAndSlab,
 }
 
 

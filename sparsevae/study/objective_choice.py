@@ -14,6 +14,7 @@ OBJECTIVES = (
     "factorized_support",
     "small_kernels",
     "sparse_jacobian",
+    "spike_and_slab",
     "ada_gvae",
     "ada_mlvae",
 )
@@ -36,6 +37,11 @@ def check_objective_choice(settings: Any, defaults: Mapping[str, Any]) -> None:
         raise ValueError(
             f"`objective_options` must be empty with objective={name!r}, which has `beta` alone. "
             f"Received: {settings.objective_options!r}"
+        )
+    if name == "spike_and_slab" and settings.model != "sparse_decoding":
+        raise ValueError(
+            "`model` must be 'sparse_decoding' with objective='spike_and_slab', a prior of the "
+            f"mask that this decoder begins with. Received: model={settings.model!r}"
         )
     if name not in OF_PAIRS:
         check_unused(settings, defaults, ["n_changed"], f"objective={name!r}")

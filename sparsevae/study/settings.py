@@ -13,7 +13,7 @@ from sparsevae.study.objective_choice import OBJECTIVES, SUPERVISION, check_obje
 
 _GATES = ("hard_concrete", "binary", "annealed_sigmoid", "continuous", "pruned")
 NAMES = {
-    "model": ("conv", "mlp"),
+    "model": ("conv", "mlp", "sparse_decoding"),
     "gate": (*UNGATED, *_GATES),
     "control": tuple(KINDS),
     "granularity": ("links", "weights", "channels"),
@@ -25,6 +25,7 @@ NAMES = {
     "objective": OBJECTIVES,
     "supervision": SUPERVISION,
 }
+_WIDTHS = {"hidden": ("mlp", "sparse_decoding"), "decoder_hidden": ("sparse_decoding",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +56,11 @@ class RunSettings:
     only: str = ""
     """Values that training is restricted to, as "shape=0,1 scale=2-5"."""
     model: str = "conv"
-    """conv or mlp."""
+    """conv, mlp, or sparse_decoding: every pixel is decoded from latents of its own."""
     hidden: int = 1200
-    """Units in each hidden layer of mlp."""
+    """Units in each hidden layer of mlp, or of sparse_decoding's encoder."""
+    decoder_hidden: int = 50
+    """Units in each hidden layer of sparse_decoding's decoder, which runs once for each pixel."""
     latent_dim: int = 10
     """Number of latents."""
     likelihood: str = "bernoulli"
@@ -66,7 +69,8 @@ class RunSettings:
     """Pixel variance of the gaussian likelihood."""
     objective: str = "beta_vae"
     """beta_vae, annealed_vae, factor_vae, dip_vae, beta_tcvae, factorized_support; small_kernels or
-    sparse_jacobian, terms beside the ELBO; with pairs of images ada_gvae or ada_mlvae."""
+    sparse_jacobian, terms beside the ELBO, and for sparse_decoding spike_and_slab; with pairs of
+    images ada_gvae or ada_mlvae."""
     beta: float = 1.0
     """Weight of the KL, of beta_vae and of the objectives with pairs."""
     objective_options: dict[str, float | str] = dataclasses.field(default_factory=dict)
@@ -170,11 +174,13 @@ def _check_numbers(settings):
     for field in ("beta", "strength", "cut_threshold", "supervision_strength"):
         if not 0 <= (value := getattr(settings, field)) < float("inf"):
             raise ValueError(f"`{field}` must be finite and at least 0. Received: {value!r}")
-    if settings.model != "mlp" and settings.hidden != _DEFAULTS["hidden"]:
-        raise ValueError(
-            f"`hidden` must be left at {_DEFAULTS['hidden']} with model={settings.model!r}, whose "
-            f"layers have given widths. Received: hidden={settings.hidden!r}"
-        )
+    for field, with_it in _WIDTHS.items():
+        value, default = getattr(settings, field), _DEFAULTS[field]
+        if settings.model not in with_it and value != default:
+            raise ValueError(
+                f"`{field}` must be left at {default} with model={settings.model!r}, which has no "
+                f"such layers. Received: {field}={value!r}"
+            )
 
 
 def _check_phases(settings):
@@ -191,7 +197,7 @@ def _check_phases(settings):
 
 def _check_counts(settings):
     counts = (
-        "hidden",
+        *_WIDTHS,
         "latent_dim",
         "n_steps",
         "batch_size",

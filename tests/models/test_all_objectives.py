@@ -29,7 +29,8 @@ def made(name, gate, likelihood, n_steps, **compiling):
         control = sparsity.MagnitudePruning.over(0.5, n_steps)
     else:
         control = gate and sparsity.TargetDensity.over(0.5, n_steps)
-    vae = models.mlp_vae(
+    builder = models.sparse_decoding_vae if name == "spike_and_slab" else models.mlp_vae
+    vae = builder(
         SHAPE, 4, gate=gate, hidden=6, objective=MAKERS[name](), likelihood=likelihood,
         control=control, n_data=N,
     )  # fmt: skip

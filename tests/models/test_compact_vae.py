@@ -8,7 +8,7 @@ import pytest
 
 import sparsevae as sv
 from sparsevae import gates, sparsity
-from sparsevae.models import conv_vae, mlp_vae
+from sparsevae.models import conv_vae, mlp_vae, sparse_decoding_vae
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (32, 16, 16, 1), dtype=np.uint8)
 
@@ -20,7 +20,8 @@ def pruned(make, granularity, density):
     rng = np.random.default_rng(0)
     for layer in vae.gated_layers:
         layer.gate.open.assign(rng.random(layer.gate.open.shape) < density)
-        layer.bias.assign(rng.normal(size=layer.bias.shape) / 3)
+        if layer.bias is not None:
+            layer.bias.assign(rng.normal(size=layer.bias.shape) / 3)
     return vae
 
 
@@ -69,7 +70,7 @@ def close_latents(vae, latents):
         mask = np.array(layer.gate.open)
         if layer.name in ("encoder_z_mean", "encoder_z_log_var"):
             mask[:, latents] = 0
-        if layer.name == "decoder_dense_1":
+        if layer.name in ("decoder_dense_1", "decoder_mask"):
             mask[latents] = 0
         layer.gate.open.assign(mask)
 
@@ -86,6 +87,21 @@ def test_latents_closed_on_both_sides_are_dropped_on_request(multiple_of):
     z = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     wide, narrow = (net(z_) for net, z_ in ((vae.decoder, z), (small.decoder, z[:, [0, 2]])))
     np.testing.assert_allclose(narrow, wide, atol=1e-5)
+
+
+def test_latents_that_no_pixel_reads_are_dropped_from_the_mask():
+    vae = pruned(functools.partial(sparse_decoding_vae, hidden=8, decoder_hidden=6), "links", 0.5)
+    close_latents(vae, [1, 3])
+    report = sparsity.report(vae).table.set_index("layer")
+    is_open = np.array(vae.decoder.get_layer("decoder_mask").gate.open)
+    assert 0 < report.effective["decoder_mask"] <= report.open["decoder_mask"] == is_open.sum()
+    assert report.flops["decoder_mask"] == 4 * 256 and report.flops["decoder_readout"] == 6 * 256
+    with pytest.warns(UserWarning, match="dropped latents 1, 3$"):
+        small = sv.compact(vae, drop_latents=True)
+    mask = small.decoder.get_layer("decoder_mask")
+    assert type(mask) is keras.layers.EinsumDense and mask.kernel.shape == (2, 256)
+    z = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    np.testing.assert_allclose(small.decoder(z[:, [0, 2]]), vae.decoder(z), atol=1e-5)
 
 
 @pytest.mark.parametrize("side", ["encoder", "decoder"])

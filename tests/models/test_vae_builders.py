@@ -5,7 +5,12 @@ import pytest
 from sparsevae import gates, models
 from sparsevae.layers import GatedLayer
 
-BUILDERS = [models.conv_vae, models.mlp_vae]
+SIZES = {
+    models.conv_vae: {},
+    models.mlp_vae: {"hidden": 8},
+    models.sparse_decoding_vae: {"hidden": 8, "decoder_hidden": 3},
+}
+BUILDERS = [*SIZES]
 
 
 def name(builder):
@@ -13,8 +18,7 @@ def name(builder):
 
 
 def small(builder, **kwargs):
-    sizes = {"hidden": 8} if builder is models.mlp_vae else {}
-    return builder((16, 16, 1), 2, **sizes, **kwargs)
+    return builder((16, 16, 1), 2, **SIZES[builder], **kwargs)
 
 
 def n_gates(vae):
@@ -47,6 +51,33 @@ def test_mlp_vae_has_the_sizes_it_says():
     assert (vae.encoder.count_params(), vae.decoder.count_params()) == (encoder, decoder)
     gated = models.mlp_vae((8, 8, 1), 3, hidden=16, gate=gates.Continuous())
     assert n_gates(gated) == 64 * 16 + 16 * 16 + 2 * 16 * 3 + 3 * 16 + 2 * 16 * 16 + 16 * 64
+
+
+def test_sparse_decoding_vae_has_the_sizes_it_says():
+    vae = models.sparse_decoding_vae((4, 2, 3), 5, hidden=16, decoder_hidden=7)
+    shared = (5 * 7 + 7) + (7 * 7 + 7)
+    assert vae.decoder.count_params() == 24 * 5 + shared + 24 * (7 + 1)
+    gated = models.sparse_decoding_vae((4, 2, 3), 5, hidden=16, decoder_hidden=7, gate="binary")
+    assert [layer.gate.mask_shape for layer in gated.gated_layers[-4:]] == [
+        (5, 24), (5, 7), (7, 7), (7, 24)
+    ]  # fmt: skip
+
+
+def test_each_pixel_is_decoded_from_its_own_latents_by_the_same_network():
+    vae = models.sparse_decoding_vae((3, 2, 1), 4, hidden=8, decoder_hidden=5)
+    for layer in vae.decoder.layers:
+        if layer.weights[1:]:
+            layer.bias.assign(np.random.default_rng(0).normal(size=layer.bias.shape))
+    z = np.random.default_rng(1).normal(size=(7, 4)).astype("float32")
+    mask, first, second, readout = (layer for layer in vae.decoder.layers if layer.weights)
+    pixels = []
+    for j in range(6):
+        x = mask.kernel.numpy()[:, j] * z
+        for layer in (first, second):
+            x = np.maximum(x @ layer.kernel.numpy() + layer.bias.numpy(), 0)
+        pixels.append(x @ readout.kernel.numpy()[:, j] + readout.bias.numpy()[j])
+    expected = np.reshape(np.transpose(pixels), (7, 3, 2, 1))
+    np.testing.assert_allclose(vae.decoder(z), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(32, 16, 3), (16, 48, 1)])

@@ -170,9 +170,7 @@ def test_notes_say_why_there_is_no_gate():
     x = layers.EinsumDense("abcd,def->abcef", (None, None, 2, 2), name="heads")(x)
     x = layers.Dense(3, name="stays")(layers.LayerNormalization(name="norm")(x))
     notes = sparsity.report(keras.Model(inputs, x)).table.set_index("layer").note.to_dict()
-    equation = (
-        "no gate, as `equation` must have a kernel of two axes, one summed over and one new in"
-    )
+    equation = "no gate, as `equation` must have a kernel of two axes, one of the input and another"
     assert notes.pop("heads").startswith(equation)
     assert notes == {
         "grouped": "no gate, as gated convolutions need groups=1: all links open",

@@ -112,6 +112,8 @@ def test_a_bound_and_a_width_are_asked_for_where_they_are_needed():
         RunSettings("a", control="distortion")
     with pytest.raises(ValueError, match="`hidden` must be left at 1200 with model='conv'"):
         RunSettings("a", hidden=64)
+    with pytest.raises(ValueError, match="`decoder_hidden` must be left at 50 with model='mlp'"):
+        RunSettings("a", model="mlp", decoder_hidden=64)
 
 
 BEFORE = {  # digests that an earlier version gave
@@ -136,3 +138,9 @@ def test_settings_of_earlier_versions_are_read():
         assert RunSettings("a", gate=gate, strength=3.0, **phases) == RunSettings(
             "a", gate=gate, strength=3.0
         )
+
+
+@pytest.mark.parametrize("model", ["conv", "mlp"])
+def test_the_prior_of_a_mask_needs_the_model_that_has_one(model):
+    with pytest.raises(ValueError, match=f"`model` must be 'sparse_decoding' .*model='{model}'"):
+        RunSettings("a", model=model, objective="spike_and_slab")

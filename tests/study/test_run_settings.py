@@ -12,7 +12,11 @@ def test_defaults_are_valid_and_are_json():
     assert RunSettings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
 
 
-NEEDED = {"pruned": {"control": "magnitude"}, "distortion": {"bound": 90.0}}
+NEEDED = {
+    "pruned": {"control": "magnitude"},
+    "distortion": {"bound": 90.0},
+    "spike_and_slab": {"model": "sparse_decoding"},
+}
 
 
 @pytest.mark.parametrize("field", NAMES)
@@ -81,6 +85,7 @@ NAN, INFINITY = float("nan"), float("inf")
         "target_density": (0, -0.1, 1.1, NAN),
         "bound": (0, -1.0, NAN, INFINITY),
         "hidden": (0, -1),
+        "decoder_hidden": (0, -1),
         "latent_dim": (0, -1, NAN),
         "n_steps": (0, -5, NAN),
         "batch_size": (0,),

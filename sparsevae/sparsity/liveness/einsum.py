@@ -6,8 +6,15 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from sparsevae.sparsity.liveness.activations import activated, before_activation, linear
-from sparsevae.sparsity.liveness.kernel import OUTPUT, Kernel, product
+from sparsevae.layers.einsum_dense import channels
+from sparsevae.sparsity.liveness.activations import (
+    activated,
+    activated_labels,
+    before_activation,
+    linear,
+)
+from sparsevae.sparsity.liveness.kernel import INPUT, OUTPUT, Kernel, product
+from sparsevae.sparsity.liveness.labels import LabelPattern, Labels
 from sparsevae.sparsity.liveness.pattern import Pattern, anywhere, over
 from sparsevae.sparsity.liveness.rule import Call, Kept, Rule, register
 
@@ -17,9 +24,11 @@ class Einsum(Rule):
 
     def for_layer(self, layer: Any) -> Rule:
         inputs, kernel, outputs = letters(layer)
-        summed = [axis for axis in kernel if axis in inputs and axis not in outputs]
-        new = [axis for axis in kernel if axis in outputs and axis not in inputs]
-        return CHANNELS if len(summed) == len(new) == 1 and len(kernel) == 2 else self
+        if channels(f"{inputs},{kernel}->{outputs}") is None:
+            return self
+        if not any(axis in inputs and axis in outputs for axis in kernel):
+            return CHANNELS
+        return SHARED if inputs[0] == outputs[0] else self
 
     def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
         source, _, target = _subscripts(call)
@@ -44,9 +53,8 @@ class ChannelEinsum(Kernel):
     """The kernel has an axis that is summed over and one that is new; others are positions."""
 
     def kernels(self, layer: Any) -> np.ndarray:
-        inputs, axes, _ = letters(layer)
         kernel = ops.convert_to_numpy(layer.kernel)
-        return (kernel if axes[0] in inputs else kernel.T)[np.newaxis]
+        return (kernel if self.input_axis(layer) == 0 else kernel.T)[np.newaxis]
 
     def multiplications(self, call: Call) -> int | None:
         return EINSUM.multiplications(call)
@@ -76,14 +84,13 @@ class ChannelEinsum(Kernel):
         return len(call.output_shapes[0]) - 1 - self.axis(call, OUTPUT)
 
     def input_axis(self, layer: Any) -> int | None:
-        source, axes, _ = letters(layer)
-        return 0 if axes[0] in source else 1
+        source, axes, target = letters(layer)
+        return axes.index(channels(f"{source},{axes}->{target}")[INPUT])
 
     def cut(
         self, layer: Any, kernels: list[np.ndarray], inputs: np.ndarray, outputs: np.ndarray
     ) -> list[np.ndarray]:
-        source, axes, _ = letters(layer)
-        first, second = (inputs, outputs) if axes[0] in source else (outputs, inputs)
+        first, second = (inputs, outputs) if self.input_axis(layer) == 0 else (outputs, inputs)
         return [kernels[0][first][:, second]]
 
     def _channels(self, call, pattern, side, n_channels):
@@ -102,6 +109,88 @@ class ChannelEinsum(Kernel):
         axes = (source, target)[side][1:]
         (channel,) = [axis for axis in axes if axis in kernel]
         return axes, [*positions, channel]
+
+
+class SharedAxis(ChannelEinsum):
+    """One axis of the kernel is an axis of the input and of the output: a link has a place there.
+
+    As in `w_j * z` for each feature j, where the latents are shared and can be removed, and in a
+    readout of each feature, where the features are, and nothing is removed.
+    """
+
+    makes_channels = False
+
+    def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
+        source, pair, target = self._ends(call)
+        live = _over_links(inputs[0], source, self.links(call), pair, target)
+        return activated(linear(call), live)
+
+    def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
+        source, pair, target = self._ends(call)
+        before = before_activation(linear(call), outputs)
+        return [_over_links(before, target, self.links(call), pair, source)]
+
+    def effective_links(self, call: Call, varying: Pattern, needed: Pattern) -> np.ndarray:
+        links, (source, pair, target) = self.links(call), self._ends(call)
+        before = before_activation(linear(call), [needed])
+        given, made = _full(varying, source, links, pair), _full(before, target, links, pair)
+        return (np.einsum(f"{source},{target}->{pair}", given, made) > 0) & links
+
+    def axis(self, call: Call, side: int) -> int:
+        source, pair, target = self._ends(call)
+        return (source, target)[side].index(pair[side])
+
+    def labels(
+        self, call: Call, inputs: Sequence[LabelPattern], labels: Labels
+    ) -> list[LabelPattern]:
+        source, pair, target = self._ends(call)
+        if pair[INPUT] not in target or not self.is_plain(call.layer):
+            return Rule.labels(self, call, inputs, labels)
+        given = labels.tie_along(inputs[0], set(range(len(source))) - {source.index(pair[INPUT])})
+        shape = np.ones(len(target), int)
+        shape[target.index(pair[INPUT])] = given.size
+        return activated_labels(linear(call), given.reshape(shape), labels)
+
+    def is_plain(self, layer: Any) -> bool:
+        """The bias must not have the axis that is removed, nor axes of unknown number be behind."""
+        source, kernel, target = letters(layer)
+        shared, _ = channels(f"{source},{kernel}->{target}")
+        free = "..." in target and target.index(shared) < target.index("...")
+        return not free and shared not in (layer.bias_axes or "") and Kernel.is_plain(self, layer)
+
+    def settings(self, call: Call, kept: Kept) -> dict[str, Any]:
+        _, pair, _ = self._ends(call)
+        _, _, target = letters(call.layer)
+        if pair[INPUT] not in target:
+            return {}
+        sizes = list(np.atleast_1d(call.layer.get_config()["output_shape"]))
+        sizes[target.index(pair[INPUT]) - len(target)] = int(self.stay(call, kept)[INPUT].sum())
+        return {"output_shape": sizes}
+
+    def weights(self, call: Call, kept: Kept) -> list[np.ndarray]:
+        kernel, *others = call.layer.get_weights()
+        return [*self.cut(call.layer, [kernel], *self.stay(call, kept)), *others]
+
+    def _ends(self, call):
+        """Letters of the axes of input, link and output, without the batch."""
+        source, kernel, target = _subscripts(call)
+        pair = channels(f"{source},{kernel}->{target}")
+        return source[1:], "".join(pair), target[1:]
+
+
+def _over_links(pattern, axes, links, pair, target):
+    """Entries with the axes `target` to which a link `pair` leads from a live one."""
+    found = [axis for axis in target if axis in axes or axis in pair]
+    full = _full(pattern, axes, links, pair)
+    live = np.einsum(f"{axes},{pair}->{''.join(found)}", full, links.astype("float32")) > 0
+    return _moved(live, found, target)
+
+
+def _full(pattern, axes, links, pair):
+    """Float32, with the kernel's axes at their full length."""
+    sizes = dict(zip(pair, links.shape, strict=True))
+    shape = [sizes.get(axis, n) for axis, n in zip(axes, pattern.shape, strict=True)]
+    return np.broadcast_to(pattern, shape).astype("float32")
 
 
 def _subscripts(call):
@@ -129,5 +218,5 @@ def _moved(pattern, source, target):
     return moved.reshape([next(lengths) if name in source else 1 for name in target])
 
 
-EINSUM, CHANNELS = Einsum(), ChannelEinsum()
+EINSUM, CHANNELS, SHARED = Einsum(), ChannelEinsum(), SharedAxis()
 register(layers.EinsumDense, EINSUM)

@@ -39,6 +39,11 @@ def _built(settings, data):
     builder = {
         "conv": models.conv_vae,
         "mlp": functools.partial(models.mlp_vae, hidden=settings.hidden),
+        "sparse_decoding": functools.partial(
+            models.sparse_decoding_vae,
+            hidden=settings.hidden,
+            decoder_hidden=settings.decoder_hidden,
+        ),
     }[settings.model]
     vae = builder(
         data.image_shape,

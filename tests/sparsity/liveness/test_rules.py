@@ -75,6 +75,16 @@ CASES = {
     ),
     "gated_einsum_summed": (lambda: GatedEinsumDense("abc,cd->ad", 3, gate=some(4, 3)), LINE),
     "gated_einsum_free": (lambda: GatedEinsumDense("...x,yx->...y", 3, gate=some(4, 3)), LINE),
+    "gated_einsum_spread": (lambda: GatedEinsumDense("ak,kj->ajk", (4, 6), gate=some(6, 4)), (6,)),
+    "gated_einsum_spread_at_positions": (
+        lambda: GatedEinsumDense("abk,jk->akbj", (4, 5, 3), activation="tanh", gate=some(4, 3)),
+        LINE,
+    ),
+    "gated_einsum_read": (lambda: GatedEinsumDense("ajh,jh->aj", 5, gate=some(4, 5)), LINE),
+    "einsum_read_of_images": (
+        lambda: layers.EinsumDense("abjh,hj->abj", (4, 5), activation="softmax"),
+        IMAGE,
+    ),
     "flatten": (layers.Flatten, IMAGE),
     "flatten_first": (lambda: layers.Flatten(**FIRST), IMAGE),
     "flatten_vector": (layers.Flatten, (6,)),

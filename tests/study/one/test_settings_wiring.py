@@ -248,6 +248,7 @@ STORED = {"data": "stored"}
 L1 = {"gate": "l1_weights"}
 TARGET = GATED | {"control": "target_density"}
 PRUNED = {"gate": "pruned", "control": "magnitude"}
+SPARSE_DECODING = {"model": "sparse_decoding", "hidden": 8, "decoder_hidden": 3}
 DISTORTION = GATED | {"control": "distortion", "bound": 9.0}
 RIGL = {"gate": "pruned", "control": "rigl"}
 PAIRS = {"objective": "ada_gvae"}
@@ -281,6 +282,9 @@ PLACES = [
     # model
     Place("model", "mlp", lambda j: weight_layers(j)[0].name, "encoder_dense_1"),
     Place("hidden", 7, lambda j: weight_layers(j)[0].units, 7, {"model": "mlp"}),
+    Place("model", "sparse_decoding", lambda j: weight_layers(j)[4].name, "decoder_mask"),
+    Place("hidden", 7, lambda j: weight_layers(j)[0].units, 7, SPARSE_DECODING),
+    Place("decoder_hidden", 7, lambda j: weight_layers(j)[5].units, 7, SPARSE_DECODING),
     Place("latent_dim", 4, lambda j: j.vae.latent_dim, 4),
     Place("likelihood", "gaussian", lambda j: type(j.vae.likelihood), objectives.Gaussian),
     Place("variance", 0.1, lambda j: j.vae.likelihood.variance, 0.1, {"likelihood": "gaussian"}),
@@ -288,7 +292,14 @@ PLACES = [
     *(
         Place("objective", name, lambda j: type(j.vae.objective), catalog_of_objectives[name])
         for name in objectives.list()
-        if name not in ("beta_vae", "semi_supervised")
+        if name not in ("beta_vae", "semi_supervised", "spike_and_slab")
+    ),
+    Place(
+        "objective",
+        "spike_and_slab",
+        lambda j: type(j.vae.objective),
+        objectives.SpikeAndSlab,
+        SPARSE_DECODING,
     ),
     Place("beta", 4.0, lambda j: j.vae.objective.beta, 4.0),
     Place("beta", 4.0, lambda j: j.vae.objective.beta, 4.0, PAIRS),
