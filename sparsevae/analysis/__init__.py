@@ -7,20 +7,26 @@ statsmodels, which load when used.
 """
 
 from sparsevae.analysis.comparisons import corrected, paired, summary
+from sparsevae.analysis.connections import Wiring, wiring
 from sparsevae.analysis.decoder import DecoderView, decoder_view
 from sparsevae.analysis.elbo_matching import matched_elbo
 from sparsevae.analysis.factor_responses import FactorJacobian, factor_jacobian
+from sparsevae.analysis.known_graphs import Recovery, recovery
 from sparsevae.analysis.profile import LayerProfile, layer_profile
 
 __all__ = [
     "DecoderView",
     "FactorJacobian",
     "LayerProfile",
+    "Recovery",
+    "Wiring",
     "corrected",
     "decoder_view",
     "factor_jacobian",
     "layer_profile",
     "matched_elbo",
     "paired",
+    "recovery",
     "summary",
+    "wiring",
 ]
