@@ -103,9 +103,9 @@ def wiring(model: keras.Model, codes: np.ndarray | None = None, threshold: float
 
     Raises:
         TypeError: for what is no Keras model.
-        ValueError: for a model that hides its graph, has neither gates nor weights of 0, several
-            inputs or a layer whose paths are not known; for codes that do not fit, or for codes of
-            a model that is no VAE.
+        ValueError: for a model that hides its graph, has neither gates nor weights of 0 (without
+            codes), several inputs or a layer whose paths are not known; for codes that do not fit,
+            or for codes of a model that is no VAE.
     """
     if not 0 <= threshold < 1:
         raise ValueError(
@@ -121,7 +121,8 @@ def wiring(model: keras.Model, codes: np.ndarray | None = None, threshold: float
     found = report(model)
     stock = harden(model)
     networks = list(stock.networks) if is_vae else [stock]
-    _check_closed(model, networks)
+    if codes is None:
+        _check_closed(model, networks)
     paths = path_counts(networks[-1])
     read = path_counts(networks[0]) if is_vae else None
     if read is not None:
@@ -150,7 +151,8 @@ def _check_closed(model, networks):
     kernels = [v for network in networks for v in network.weights if "kernel" in v.name]
     if not gated_layers(model) and all(np.all(v.numpy()) for v in kernels):
         raise ValueError(
-            "`model` must have gates or weights of 0: in a dense one all is connected with all. "
+            "`model` must have gates or weights of 0: in a dense one all is connected with all; "
+            "give `codes` for what depends on what in fact. "
             f"Received: {type(model).__name__} {model.name!r} without; see sparsevae.sparsify"
         )
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "study": "run many trainings over a grid, from a TOML file",
     "tune": "search for gates and their price",
     "data": "describe, draw, fetch or compare data sets",
+    "analyze": "look inside the model of a run",
     "impossibility": "rotate the latents of runs: what of it shows, and where",
     "downstream": "try codes on tasks that come after",
 }

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME = "record.json"
-_SHORT = {"scores": "score", "densities": "density"}
+_SHORT = {"scores": "score", "densities": "density", "analyses": "analysis"}
 _RENAMED_SCORES = {"active_latents": "spread_latents"}  # the former is the model's count, by KL
 
 

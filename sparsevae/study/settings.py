@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import re
+from collections.abc import Sequence
 
 from sparsevae.checks import check_choice, check_integer
 from sparsevae.data import check_name
@@ -25,6 +26,7 @@ NAMES = {
     "objective": OBJECTIVES,
     "supervision": SUPERVISION,
 }
+ANALYSES = ("factor_jacobian", "layer_profile", "wiring", "decoder_view")
 _WIDTHS = {"hidden": ("mlp", "sparse_decoding"), "decoder_hidden": ("sparse_decoding",)}
 
 
@@ -131,6 +133,9 @@ class RunSettings:
     metrics: list[str] = dataclasses.field(default_factory=lambda: ["mig", "sap", "dci_fast"])
     """Scores at the end; of a set without factors, or with one value of each, those that need none.
     "all" takes minutes."""
+    analyses: list[str] = dataclasses.field(default_factory=list)
+    """What to look at inside the model at the end, into record and table: factor_jacobian,
+    layer_profile, wiring, decoder_view, or all."""
     n_threads: int = 0
     """CPU threads of TensorFlow; 0 is all cores."""
     seed: int = 0
@@ -148,6 +153,7 @@ class RunSettings:
         _check_counts(self)
         self.training_conditions()
         score_names(self.metrics)
+        analysis_names(self.analyses)
         _check_numbers(self)
         check_objective_choice(self, _DEFAULTS)
         for field, value in completed(self, _DEFAULTS).items():
@@ -157,6 +163,17 @@ class RunSettings:
     def training_conditions(self) -> dict:
         """What training is restricted to, see `conditions.training_conditions`."""
         return training_conditions(self.correlated, self.confounder, self.withheld, self.only)
+
+
+def analysis_names(names: Sequence[str]) -> list[str]:
+    """Names of analyses, each once, with "all" spelled out.
+
+    Raises:
+        ValueError: if a name is unknown.
+    """
+    for name in names:
+        check_choice("analyses", name, ("all", *ANALYSES))
+    return [name for name in ANALYSES if name in names or "all" in names]
 
 
 _DEFAULTS = {

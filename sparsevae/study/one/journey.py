@@ -11,6 +11,7 @@ from sparsevae import metrics, records
 from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study.one import pictures
+from sparsevae.study.one.analyses import analyzed, check_analyses
 from sparsevae.study.one.loading import load_data
 from sparsevae.study.one.plan import read_plan, write_plan
 from sparsevae.study.one.pruning import begin_with, noted_source
@@ -30,7 +31,7 @@ def run(
     With more `n_steps` a run goes on from its last checkpoint, also a complete one: its record is
     `record_STEP.json` from then on, and the run is complete again when the new record is there.
     The phases of sparsity stay where the first settings put them, so gates that have been fixed
-    stay so while the weights train on. `metrics` and `cut_threshold` may change too.
+    stay so while the weights train on. `metrics`, `analyses` and `cut_threshold` may change too.
 
     Args:
         settings: What to do.
@@ -42,7 +43,8 @@ def run(
     Returns:
         The record, as in `record.json`: settings, steps that the phases are laid out for
         (`n_steps_planned`), test ELBO and its terms in nats per observation, active latents,
-        densities by layer, what went wrong with the gates (`findings`), scores.
+        densities by layer, what went wrong with the gates (`findings`), scores, and what analyses
+        found.
 
     Raises:
         ValueError: if the folder holds a run of other settings, or one trained for more steps;
@@ -57,6 +59,7 @@ def run(
         return records.read_record(folder)
     _set_up(settings)
     data = load_data(settings)
+    check_analyses(settings.analyses, data)
     distribution = training_draws(settings, data)
     vae = build(dataclasses.replace(settings, n_steps=plan.n_steps_planned), data)
     write_plan(folder, plan)
@@ -81,6 +84,9 @@ def run(
         "findings": findings(vae, folder, tested),
         "scores": metrics.evaluate(vae.codes, data, metrics=names, seed=0),
     }
+    if settings.analyses:
+        found = analyzed(vae, data, settings.analyses)
+        record["analyses"] = {name: one.numbers for name, one in found.items()}
     records.write_json(folder / "scores.json", record["scores"])
     pictures.draw(vae, data, folder)
     records.write_record(folder, record)

@@ -11,7 +11,12 @@ from sparsevae.study.settings import RunSettings
 
 FILE_NAME = "settings.json"
 PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy")
-_MAY_CHANGE = {"n_steps", "metrics", "cut_threshold"}  # all others decide what each step does
+_MAY_CHANGE = {
+    "n_steps",
+    "metrics",
+    "analyses",
+    "cut_threshold",
+}  # all others decide what each step does
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +41,7 @@ def read_plan(folder: Path, settings: RunSettings) -> Plan:
     Args:
         folder: Of the run; it need not exist.
         settings: What is wanted of it. Those of the run that it holds, but for `n_steps` and what
-            is computed after training: `metrics` and `cut_threshold`.
+            is computed after training: `metrics`, `analyses` and `cut_threshold`.
 
     Raises:
         ValueError: if other settings differ, if `n_steps` is less than what has been trained, or

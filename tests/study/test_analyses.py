@@ -1,0 +1,129 @@
+"""Analyses of runs: in the record, in tables, and of runs that are there."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sparsevae import data, models, records, study
+from sparsevae.commands import analyze as command
+from sparsevae.study import RunSettings
+from sparsevae.study.one import analyses
+from sparsevae.study.one.analysis_text import analysis_text
+from sparsevae.study.settings import ANALYSES
+
+SMALL = {
+    "data": "toy",
+    "model": "mlp",
+    "hidden": 8,
+    "latent_dim": 3,
+    "n_steps": 4,
+    "metrics": ["mig"],
+}
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory):
+    """A run that has ended without analyses."""
+    parent = tmp_path_factory.mktemp("runs")
+    study.run(RunSettings("one", **SMALL, gate="binary"), parent)
+    return parent
+
+
+def test_a_finished_run_is_analyzed(parent, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["analyze", str(parent / "one")])
+    command.analyze()
+    text = capsys.readouterr().out
+    content = json.loads((parent / "one" / analyses.FILE_NAME).read_text())
+    assert content["run"] == "one" and content["step"] == 4
+    assert tuple(content["analyses"]) == ANALYSES
+    matrix = content["analyses"]["factor_jacobian"]["tables"]["matrix"]
+    assert [row["latent"] for row in matrix] == [0, 1, 2]
+    assert {"width", "height", "background", "posX", "posY", "active"} < matrix[0].keys()
+    layers = [row["layer"] for row in content["analyses"]["layer_profile"]["tables"]["layers"]]
+    assert "encoder_z_mean" in layers and all(layer in text for layer in layers)
+    for words in ("Factor Jacobian", "rotation", "Wiring", "Decoder", "gain of active latents"):
+        assert words in text
+
+
+def test_analyses_of_a_run_are_in_its_record_and_in_tables(parent):
+    record = records.read_record(parent / "one")
+    assert "analyses" not in record
+    # the same run again: it is not trained, but analyzed
+    record = study.run(RunSettings("one", **SMALL, gate="binary", analyses=["all"]), parent)
+    assert record["step"] == 4 and tuple(record["analyses"]) == ANALYSES
+    vae, _ = analyses.load_run(parent / "one")
+    found = analyses.analyzed(vae, data.load("toy"), ["factor_jacobian"])
+    assert record["analyses"]["factor_jacobian"] == found["factor_jacobian"].numbers
+    table = records.read_records(parent)
+    assert table.loc["one", "analysis_factor_jacobian_gain_active"] == pytest.approx(
+        found["factor_jacobian"].numbers["gain_active"]
+    )
+    assert "analysis_layer_profile_rotation_decoder_dense_1" in table
+    assert 0 <= table.loc["one", "analysis_wiring_functional_reach"] <= 1
+
+
+def test_only_what_is_asked_for(parent):
+    assert list(analyses.analyze(parent / "one", ["wiring"])) == ["wiring"]
+    content = json.loads((parent / "one" / analyses.FILE_NAME).read_text())
+    assert list(content["analyses"]) == ["wiring"]
+
+
+def test_seeds_repeat(parent):
+    one, other, third = (
+        analyses.analyze(parent / "one", ["layer_profile"], seed)["layer_profile"]
+        for seed in (1, 1, 2)
+    )
+    assert one.tables["layers"].equals(other.tables["layers"])
+    assert not one.tables["layers"].equals(third.tables["layers"])
+
+
+def test_a_known_graph_is_compared_with_the_wiring():
+    vae = models.mlp_vae((32, 32, 1), 6, hidden=8, gate="binary")
+    found = analyses.analyzed(vae, data.load("mechanisms"), ["wiring"])
+    assert {"recovered_f1", "recovered_shd"} < found["wiring"].numbers.keys()
+    assert "known graph of the data: F1" in analysis_text(found)
+
+
+def test_dense_models_have_a_functional_reach():
+    vae = models.mlp_vae((16, 16, 1), 3, hidden=8)
+    numbers = analyses.analyzed(vae, data.load("toy"), ["wiring"])["wiring"].numbers
+    assert numbers["reach"] == 1 and 0 < numbers["functional_reach"] <= 1
+
+
+PICTURES = np.zeros((60, 16, 16, 1), np.uint8)
+REFUSED = {
+    "no factors": (data.from_array(PICTURES), "layer_profile", "without factors of two values"),
+    "no grid": (
+        data.from_array(PICTURES, factors={"a": [0, 1, 2] * 20, "b": [0, 1] * 30}),
+        "factor_jacobian", "one image for each combination",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_data_that_does_not_bear_an_analysis(kind):
+    images, name, message = REFUSED[kind]
+    with pytest.raises(ValueError, match=message) as caught:
+        analyses.check_analyses([name], images)
+    assert "\n" not in str(caught.value)
+    analyses.check_analyses(["wiring", "decoder_view"], images)
+
+
+def test_a_run_refuses_before_it_trains(tmp_path):
+    np.save(tmp_path / "mine.npy", PICTURES)
+    settings = RunSettings(
+        "mine", **{**SMALL, "data": str(tmp_path / "mine.npy")}, analyses=["factor_jacobian"]
+    )
+    with pytest.raises(ValueError, match="`analyses` must leave out factor_jacobian"):
+        study.run(settings, tmp_path / "runs")
+    assert not (tmp_path / "runs" / "mine").exists()
+
+
+def test_names_that_are_unknown(parent):
+    with pytest.raises(ValueError, match="Did you mean 'wiring'"):
+        RunSettings("one", analyses=["wirings"])
+    with pytest.raises(ValueError, match="`analyses` must be one of"):
+        analyses.analyze(parent / "one", ["mig"])
+    with pytest.raises(FileNotFoundError):
+        analyses.analyze(parent / "two")
