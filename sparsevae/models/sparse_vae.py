@@ -223,11 +223,17 @@ class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
     # Saving
 
     def with_networks(self, encoder: keras.Model, decoder: keras.Model) -> "SparseVAE":
-        """The same model of other networks, without a control and not compiled."""
+        """The same model of other networks, without a control and not compiled.
+
+        With another number of latents the objective begins anew, as its weights may have that size.
+        """
+        objective = self.objective
+        if encoder.outputs[0].shape[-1] != self.latent_dim:
+            objective = type(objective).from_config(objective.get_config())
         return type(self)(
             encoder,
             decoder,
-            objective=self.objective,
+            objective=objective,
             likelihood=self.likelihood,
             active_threshold=self.active_threshold,
             n_data=self.n_data,

@@ -104,6 +104,23 @@ def test_latents_that_no_pixel_reads_are_dropped_from_the_mask():
     np.testing.assert_allclose(small.decoder(z[:, [0, 2]]), vae.decoder(z), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "objective", [sv.objectives.FactorVAE(10.0), sv.objectives.SpikeAndSlab()]
+)
+def test_with_fewer_latents_the_objective_begins_anew_and_trains(objective):
+    make = functools.partial(sparse_decoding_vae, hidden=8, decoder_hidden=6, n_data=100)
+    vae = pruned(functools.partial(make, objective=objective), "links", 0.5)
+    close_latents(vae, [1, 3])
+    with pytest.warns(UserWarning, match="dropped latents 1, 3$"):
+        small = sv.compact(vae, drop_latents=True)
+    assert small.objective is not objective
+    assert small.objective.get_config() == objective.get_config()
+    assert sv.compact(vae).objective is objective
+    small.compile("adam")
+    history = small.fit(IMAGES, batch_size=16, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
 @pytest.mark.parametrize("side", ["encoder", "decoder"])
 def test_latents_open_on_one_side_stay(side):
     vae = pruned(conv_vae, "links", 0.5)
