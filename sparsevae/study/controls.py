@@ -15,7 +15,8 @@ class Kind:
     """What a control needs to know.
 
     Attributes:
-        target: Setting that says how much: "strength", "target_density" or "bound".
+        target: Setting that says how much: "strength", "target_density" or "bound"; or which
+            masks: "mask_from".
         own: Settings that have a default of the control's own, by name.
         scopes: Values that `scope` may have.
         others: More settings that it takes.
@@ -50,11 +51,12 @@ KINDS = {
     "random": Kind(
         "target_density", {"scope": "layer"}, ("layer", "global", "erk"), ("seed",), learns=False
     ),
+    "mask": Kind("mask_from", {}, learns=False),
 }
 LEARNING = tuple(name for name, kind in KINDS.items() if kind.learns)
 PRUNING = tuple(name for name, kind in KINDS.items() if not kind.learns)
 UNGATED = ("none", "l1_weights")  # gates that no control acts on
-OF_CONTROL = ("control", "target_density", "bound", "scope", "granularity")
+OF_CONTROL = ("control", "target_density", "bound", "mask_from", "scope", "granularity")
 _PHASES = ("open_until", "full_at", "freeze_at")
 OF_GATES = ("gate", "gate_options", "strength", "weighting", *OF_CONTROL, *_PHASES)
 
@@ -83,6 +85,11 @@ def completed(settings: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
             "`bound` must be given with control='distortion': the training loss that may be "
             "reached, nats per image. Received: bound=None"
         )
+    if kind.target == "mask_from" and settings.mask_from is None:
+        raise ValueError(
+            "`mask_from` must be given with control='mask': the folder of a complete run with "
+            "gates, whose masks this run has from its first step. Received: mask_from=None"
+        )
     return own | _gate(settings, kind, defaults)
 
 
@@ -109,7 +116,7 @@ def _gate(settings, kind, defaults):
 
 
 def _unused(kind):
-    every = ("strength", "weighting", "target_density", "bound", "scope", *_PHASES)
+    every = ("strength", "weighting", "target_density", "bound", "mask_from", "scope", *_PHASES)
     return [name for name in every if name not in (kind.target, *kind.own, *kind.others)]
 
 

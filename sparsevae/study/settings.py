@@ -96,7 +96,7 @@ class RunSettings:
     """What one gate switches: links between channels, single weights, or whole channels."""
     control: str = "strength"
     """What closes gates: strength, target_density or distortion where they learn; magnitude,
-    top_k, rigl or set, which prune, or a random mask that stays."""
+    top_k, rigl or set, which prune; a random mask that stays, or the mask of another run."""
     strength: float = 100.0
     """Sparsity strength, nats from empty to full; for l1_weights nats per unit of |weight|."""
     weighting: str = "layers"
@@ -105,6 +105,9 @@ class RunSettings:
     """Share of the links that target_density, and controls that prune, leave."""
     bound: float | None = None
     """Training loss that distortion may reach, nats per image."""
+    mask_from: str | None = None
+    """Folder of a complete run whose masks the control mask takes: with its seed a winning ticket,
+    with another one the mask alone."""
     scope: str | None = None
     """How links are shared out: model or layer (target_density), layer, erk or global (pruning).
     The control's own unless given; so are the next three."""

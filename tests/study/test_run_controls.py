@@ -10,7 +10,7 @@ from sparsevae.study import RunSettings, make_study
 from sparsevae.study.controls import KINDS, LEARNING, PRUNING
 from sparsevae.study.one import gating
 
-NEEDED = {"distortion": {"bound": 90.0}}
+NEEDED = {"distortion": {"bound": 90.0}, "mask": {"mask_from": "runs/a"}}
 PHASES = ("open_until", "full_at", "freeze_at")
 
 
@@ -79,6 +79,9 @@ UNUSED = [
     ({"freeze_at": 0.9}, "rigl"),
     ({"open_until": 0.2}, "random"),
     ({"full_at": 0.2}, "random"),
+    ({"mask_from": "runs/a"}, "random"),
+    ({"target_density": 0.2}, "mask"),
+    ({"scope": "erk"}, "mask"),
 ]
 
 
@@ -110,6 +113,8 @@ def test_without_gates_there_is_nothing_to_control(gate, other):
 def test_a_bound_and_a_width_are_asked_for_where_they_are_needed():
     with pytest.raises(ValueError, match="`bound` must be given with control='distortion'"):
         RunSettings("a", control="distortion")
+    with pytest.raises(ValueError, match="`mask_from` must be given with control='mask'"):
+        RunSettings("a", control="mask")
     with pytest.raises(ValueError, match="`hidden` must be left at 1200 with model='conv'"):
         RunSettings("a", hidden=64)
     with pytest.raises(ValueError, match="`decoder_hidden` must be left at 50 with model='mlp'"):

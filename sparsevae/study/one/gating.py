@@ -13,6 +13,7 @@ _MAKERS = {
     "rigl": sparsity.RigL.over,
     "set": sparsity.SET.over,
     "random": sparsity.FixedMask.over,
+    "mask": lambda run, n_steps, granularity: sparsity.FixedMask(granularity=granularity),
 }
 
 

@@ -14,7 +14,7 @@ from sparsevae.study.one import pictures
 from sparsevae.study.one.analyses import analyzed, check_analyses
 from sparsevae.study.one.loading import load_data
 from sparsevae.study.one.plan import read_plan, write_plan
-from sparsevae.study.one.pruning import begin_with, noted_source
+from sparsevae.study.one.pruning import begin_with, noted_sources, take_masks
 from sparsevae.study.one.training import build, evaluate, findings, train
 from sparsevae.study.one.weak import training_draws
 from sparsevae.study.settings import RunSettings
@@ -47,9 +47,10 @@ def run(
         found.
 
     Raises:
-        ValueError: if the folder holds a run of other settings, or one trained for more steps;
-            if `pruned_from` is a run of other layers.
-        FileNotFoundError: if `pruned_from` is not a complete run.
+        ValueError: if the folder holds a run of other settings, or one trained for more steps; if
+            `pruned_from` or `mask_from` is a run of other layers, or the data does not bear an
+            analysis.
+        FileNotFoundError: if `pruned_from` or `mask_from` is not a complete run.
         callbacks.DivergedError: if the loss becomes NaN.
         KeyboardInterrupt: after SIGINT or SIGTERM, with a checkpoint written.
     """
@@ -65,6 +66,8 @@ def run(
     write_plan(folder, plan)
     if settings.pruned_from is not None and not checkpoints(folder / "checkpoints"):
         begin_with(vae, settings.pruned_from, folder)
+    if settings.mask_from is not None and not checkpoints(folder / "checkpoints"):
+        take_masks(vae, settings.mask_from, folder)
     if tensorboard:
         logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
         watchers = [logs, *watchers]
@@ -79,7 +82,7 @@ def run(
         "n_steps_planned": plan.n_steps_planned,
         "data_source": data.source,
         "factor_names": list(data.factor_names) if hasattr(data, "factors") else [],
-        **noted_source(folder),
+        **noted_sources(folder),
         **tested,
         "findings": findings(vae, folder, tested),
         "scores": metrics.evaluate(vae.codes, data, metrics=names, seed=0),

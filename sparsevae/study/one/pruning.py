@@ -1,7 +1,9 @@
-"""Runs that begin with the weights of a complete one, such as a pruned one with a dense one's."""
+"""Runs that begin with the weights, or the masks, of a complete one."""
 
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from sparsevae import records, sparsity
 from sparsevae.layers import GatedLayer, copy_stock_weights
@@ -10,7 +12,7 @@ from sparsevae.study.controls import OF_GATES
 from sparsevae.study.one.scoring import load_run
 from sparsevae.study.settings import RunSettings
 
-FILE_NAME = "pruned_from.json"
+FILES = {name: f"{name}.json" for name in ("pruned_from", "mask_from")}
 
 
 def pruned_settings(
@@ -58,14 +60,42 @@ def begin_with(vae: SparseVAE, run: str | Path, folder: Path) -> None:
             copy_stock_weights(stock, new)
         else:
             new.set_weights(stock.get_weights())
-    noted = {name: record[name] for name in ("name", "step", "elbo")}
-    records.write_json(folder / FILE_NAME, noted)
+    _note(folder, "pruned_from", record)
 
 
-def noted_source(folder: Path) -> dict[str, Any]:
-    """`pruned_from` of a record: name, step and ELBO of the run it began with; {} for none."""
-    path = folder / FILE_NAME
-    return {"pruned_from": records.read_json(path)} if path.exists() else {}
+def take_masks(vae: SparseVAE, run: str | Path, folder: Path) -> None:
+    """Closes the links that a complete run has closed; notes in `mask_from.json` which it was.
+
+    Args:
+        vae: New model whose gates are pruned ones, of the same layers and granularity.
+        run: Folder of the complete run; of any gates, by their test rule.
+        folder: Of the new run.
+
+    Raises:
+        FileNotFoundError: if the run is absent or not complete.
+        ValueError: if it has no gates, or its masks other layers or shapes.
+    """
+    source, record = load_run(run)
+    masks = {layer.name: np.array(layer.gate.support()) for layer in source.gated_layers}
+    try:
+        sparsity.set_gate_masks(vae, masks)
+    except ValueError as error:
+        raise ValueError(
+            "`mask_from` must be a run with gates of the same layers and granularity. "
+            f"Received: {run} ({error})"
+        ) from None
+    _note(folder, "mask_from", record)
+
+
+def _note(folder, name, record):
+    noted = {field: record[field] for field in ("name", "step", "elbo")}
+    records.write_json(folder / FILES[name], noted)
+
+
+def noted_sources(folder: Path) -> dict[str, Any]:
+    """`pruned_from` and `mask_from` of a record: name, step and ELBO of those runs, if any."""
+    paths = {name: folder / file for name, file in FILES.items()}
+    return {name: records.read_json(path) for name, path in paths.items() if path.exists()}
 
 
 def compact_run(run: str | Path) -> sparsity.Comparison:

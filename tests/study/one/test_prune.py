@@ -16,7 +16,7 @@ from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study import RunSettings, run
 from sparsevae.study.one import training
 from sparsevae.study.one.loading import load_data
-from sparsevae.study.one.pruning import begin_with, pruned_settings
+from sparsevae.study.one.pruning import begin_with, pruned_settings, take_masks
 from sparsevae.study.one.scoring import export_run
 from sparsevae.study.one.summary import summary
 
@@ -141,3 +141,73 @@ def test_runs_of_other_layers_are_refused(dense, tmp_path):
         pruned_settings(tmp_path / "absent", "a")
     with pytest.raises(FileNotFoundError, match="absent"):
         run(RunSettings("b", pruned_from=str(tmp_path / "absent"), **SIZES), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def masked(pruned, tmp_path_factory):
+    """Folder and record of a run of another seed under the masks of the pruned one."""
+    parent = tmp_path_factory.mktemp("masked")
+    settings = RunSettings(
+        "masked", control="mask", mask_from=str(pruned[0]), **{**SIZES, "seed": 4}
+    )
+    return parent / "masked", run(settings, parent)
+
+
+def test_a_run_under_the_masks_of_another(masked, pruned):
+    mine, its = (keras.saving.load_model(run[0] / "model.keras") for run in (masked, pruned))
+    for a, b in zip(mine.gated_layers, its.gated_layers, strict=True):
+        np.testing.assert_array_equal(a.gate.open, b.gate.open)
+        assert not np.array(a.stock_weights()[0])[np.array(b.kernel_mask()) == 0].any()
+        assert not np.allclose(a.stock_weights()[0], b.stock_weights()[0])
+    record = masked[1]
+    assert record["density"] == pytest.approx(0.2, abs=0.02)
+    assert record["mask_from"] == {k: pruned[1][k] for k in ("name", "step", "elbo")}
+    assert "pruned_from" not in record
+
+
+def test_with_its_own_seed_a_mask_is_a_ticket(pruned, tmp_path):
+    """The weights of the first step are those of a dense run of that seed, where links are open."""
+    settings = RunSettings("ticket", control="mask", mask_from=str(pruned[0]), **SIZES)
+    vae = training.build(settings, load_data(settings))
+    twin = training.build(RunSettings("twin", gate="none", **SIZES), load_data(settings))
+    take_masks(vae, pruned[0], tmp_path)
+    for one, other in zip(vae.networks, twin.networks, strict=True):
+        for layer in (layer for layer in one.layers if layer.weights):
+            kernel = np.array(other.get_layer(layer.name).kernel)
+            np.testing.assert_array_equal(layer.stock_weights()[0], kernel * layer.kernel_mask())
+
+
+def test_masks_come_from_gates_that_learned_too(tmp_path):
+    sizes = {**SIZES, "n_steps": 4}
+    source = RunSettings(
+        "source", control="target_density", target_density=0.3, gate="binary", **sizes
+    )
+    run(source, tmp_path)
+    record = run(
+        RunSettings("a", control="mask", mask_from=str(tmp_path / "source"), **sizes), tmp_path
+    )
+    assert record["density"] == records.read_record(tmp_path / "source")["density"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden": 8}, "these layers and shapes"),
+        ({"granularity": "channels"}, "layers and shapes"),
+    ],
+)
+def test_masks_of_other_layers_are_refused(pruned, tmp_path, change, message):
+    settings = RunSettings("a", control="mask", mask_from=str(pruned[0]), **{**SIZES, **change})
+    with pytest.raises(
+        ValueError, match=f"`mask_from` must be a run with gates.*{message}"
+    ) as caught:
+        run(settings, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_masks_of_a_dense_run_are_refused(dense, tmp_path):
+    with pytest.raises(ValueError, match="`mask_from` must be a run with gates"):
+        run(RunSettings("a", control="mask", mask_from=str(dense[0]), **SIZES), tmp_path)
+    with pytest.raises(FileNotFoundError, match="absent"):
+        absent = str(tmp_path / "absent")
+        run(RunSettings("b", control="mask", mask_from=absent, **SIZES), tmp_path)

@@ -323,6 +323,7 @@ PLACES = [
     ),
     Place("supervision_strength", 3.0, objective("gamma"), [3.0], LABELS),
     Place("n_labels", 4, n_labelled, 4, LABELS),
+    Place("analyses", ["decoder_view"], lambda j: [*j.record["analyses"]], ["decoder_view"]),
     # gates, and what closes them
     Place("gate", "hard_concrete", kinds, {gates.HardConcrete}),
     Place("gate", "binary", kinds, {gates.Binary}),
@@ -407,5 +408,6 @@ def test_n_threads_arrive(tmp_path):
 
 
 def test_every_setting_has_a_place():
-    places = {place.field for place in PLACES} | {"n_threads", "pruned_from"}  # see test_prune
+    places = {place.field for place in PLACES} | {"n_threads"}
+    places |= {"pruned_from", "mask_from"}  # see test_prune
     assert places == {field.name for field in dataclasses.fields(RunSettings)}
