@@ -38,7 +38,7 @@ def masks(masks: Mapping[str, np.ndarray], *, n_columns: int = 5) -> Figure:
         raise ValueError("`masks` must hold at least one mask. Received: an empty dict")
     if not n_columns >= 1:
         raise ValueError(f"`n_columns` must be at least 1. Received: n_columns={n_columns!r}")
-    checked = {name: _check_mask(name, mask) for name, mask in masks.items()}
+    checked = {name: check_mask(f"masks[{name!r}]", mask) for name, mask in masks.items()}
     n_columns = min(n_columns, len(checked))
     n_rows = math.ceil(len(checked) / n_columns)
     figure = Figure(figsize=(2.2 * n_columns + 1.2, 2.6 * n_rows), dpi=150, layout="constrained")
@@ -104,15 +104,20 @@ def _heat_map(axes: Axes, name: str, mask: np.ndarray) -> AxesImage:
     return image
 
 
-def _check_mask(name: str, mask: np.ndarray) -> np.ndarray:
+def check_mask(argument: str, mask: np.ndarray) -> np.ndarray:
+    """A mask as float64 `(in, out)`.
+
+    Raises:
+        ValueError: if it is empty, not two-dimensional or out of [0, 1].
+    """
     mask = np.asarray(mask)
     if mask.ndim != 2 or 0 in mask.shape:
         raise ValueError(
-            f"`masks[{name!r}]` must be a non-empty array (in, out). Received: shape {mask.shape}"
+            f"`{argument}` must be a non-empty array (in, out). Received: shape {mask.shape}"
         )
     mask = mask.astype(np.float64)
     if not (mask.min() >= 0 and mask.max() <= 1):  # written so that NaN fails too
         raise ValueError(
-            f"`masks[{name!r}]` must lie in [0, 1]. Received: {mask.min()} to {mask.max()}"
+            f"`{argument}` must lie in [0, 1]. Received: {mask.min()} to {mask.max()}"
         )
     return mask
