@@ -25,15 +25,16 @@ class Wiring:
 
     Attributes:
         graph: networkx `DiGraph` of channels, see `channel_graph`.
-        reach: Booleans `(latent_dim, height, width, channels)`: whether there is a path from a
-            latent to a pixel. Of a model that is no VAE, from an entry of its input to one of its
-            output.
+        reach: Booleans `(latent_dim, n_pixels)`: whether there is a path from a latent to a pixel;
+            row by row, channels last, so `reach.reshape(-1, *vae.image_shape)` are pictures. Of a
+            model that is no VAE, from an entry of its input to one of its output.
         paths: Float64 like `reach`: how many, see `path_counts`.
         encoder_reach, encoder_paths: The same for the paths from pixels to posterior means, also
-            `(latent_dim, height, width, channels)`; None of a model that is no VAE.
+            `(latent_dim, n_pixels)`; None of a model that is no VAE.
         maps: `(latent_dim, height, width, channels)`, root mean square derivative of the mean image
             by each latent; None without codes.
-        functional_reach: Booleans: `maps` above a share of their largest value; None without codes.
+        functional_reach: Booleans `(latent_dim, n_pixels)`: `maps` above a share of their largest
+            value; None without codes.
         density, effective_density: Shares of links that are open, and on a live path.
         table: pandas table, a row a latent: `pixels`, `share`: how many it reaches; `alone`, those
             that no other one reaches; `paths`, their sum; `component`, the number of its component
@@ -42,7 +43,7 @@ class Wiring:
             pixels answer to it alone (Moran et al. 2022); `structurally_sparse`, whether the
             pixels that it reaches have it alone in common (Zheng et al. 2022, theorem 1). The last
             two are of the functional reach where it is known.
-        parents: Integers `(height, width, channels)`: how many latents reach a pixel.
+        parents: Integers `(n_pixels,)`: how many latents reach a pixel.
     """
 
     graph: nx.DiGraph
@@ -61,7 +62,7 @@ class Wiring:
         """Agreement of the functional reach, where known, else of `reach`; see `recovery`.
 
         Args:
-            truth: Booleans `(n_factors, height, width)` or with channels behind.
+            truth: Booleans `(n_factors, n_pixels)`, or `(n_factors, height, width)`.
         """
         return recovery(
             self.reach if self.functional_reach is None else self.functional_reach, truth
@@ -124,13 +125,12 @@ def wiring(model: keras.Model, codes: np.ndarray | None = None, threshold: float
     if codes is None:
         _check_closed(model, networks)
     paths = path_counts(networks[-1])
-    read = path_counts(networks[0]) if is_vae else None
-    if read is not None:
-        read = np.moveaxis(read, 0, -1).reshape(-1, *model.image_shape)
+    paths = paths.reshape(len(paths), -1)
+    read = path_counts(networks[0]).T if is_vae else None
     maps = None
     if codes is not None:
         maps = decoder_view(lambda z: model.decode(z).mean(), codes).pixel_maps
-    functional = None if maps is None else maps > threshold * maps.max()
+    functional = None if maps is None else (maps > threshold * maps.max()).reshape(len(maps), -1)
     reach = paths > 0
     return Wiring(
         graph=channel_graph(networks),
@@ -159,20 +159,18 @@ def _check_closed(model, networks):
 
 def _table(paths, read, functional):
     """A row a latent."""
-    flat = paths.reshape(len(paths), -1)
-    reach = flat > 0
+    reach = paths > 0
     columns = {
         "pixels": reach.sum(axis=1),
         "share": reach.mean(axis=1),
         "alone": (reach & (reach.sum(axis=0) == 1)).sum(axis=1),
-        "paths": flat.sum(axis=1),
+        "paths": paths.sum(axis=1),
         "component": _components(reach),
     }
     if read is not None:
-        read = read.reshape(len(read), -1)
         columns |= {"pixels_read": (read > 0).sum(axis=1), "paths_read": read.sum(axis=1)}
     if functional is not None:
-        reach = functional.reshape(len(functional), -1)
+        reach = functional
         columns["functional_pixels"] = reach.sum(axis=1)
     columns |= {"anchored": anchored(reach), "structurally_sparse": structurally_sparse(reach)}
     return pd.DataFrame(columns).rename_axis("latent")

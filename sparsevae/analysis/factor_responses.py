@@ -54,6 +54,11 @@ class FactorJacobian:
     table: pd.DataFrame
     support: pd.DataFrame
 
+    @property
+    def matrix_active(self) -> np.ndarray:
+        """Rows of `matrix` of the active latents."""
+        return self.matrix[self.active]
+
     def __str__(self) -> str:
         rows = [f"latent {k}{'' if on else ' (dead)'}" for k, on in enumerate(self.active)]
         matrix = pd.DataFrame(self.matrix, rows, self.factor_names).to_string(float_format="%.2f")

@@ -80,6 +80,7 @@ def test_dead_latents():
     found = of(code)
     np.testing.assert_array_equal(found.active, [True] * 4 + [False] * 2)
     np.testing.assert_array_equal(found.matrix[4:], 0)
+    np.testing.assert_array_equal(found.matrix_active, found.matrix[:4])
     assert found.score == found.score_active == pytest.approx(1)
     code[0, 4] = 0.01  # moves, but is not used
     found = of(code)
