@@ -9,6 +9,7 @@ from sparsevae.commands import running
 COMMANDS = {
     "train": "train, score and picture one VAE",
     "prune": "train a run on while its links are closed",
+    "compare": "put runs side by side",
     "evaluate": "score a run or an exported model",
     "export": "write a trained model as a folder that others serve",
     "serve": "serve exported models over HTTP",

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from sparsevae import export, records
+from sparsevae.study.one.summary import side_by_side
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -58,8 +59,11 @@ def test_other_settings_end_in_one_line(script, finished, arguments):
 
 @pytest.mark.parametrize(
     ("name", "more"),
-    [("evaluate.py", []), ("export.py", ["to"]), ("prune.py", ["--name", "a"])],
-    ids=["evaluate", "export", "prune"],
+    [
+        *(("evaluate.py", []), ("export.py", ["to"]), ("prune.py", ["--name", "a"])),
+        *(("compare.py", []), ("analyze.py", [])),
+    ],
+    ids=["evaluate", "export", "prune", "compare", "analyze"],
 )
 def test_an_absent_run_ends_in_one_line(script, name, more, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -73,6 +77,27 @@ def test_train_prints_the_record_of_a_complete_run(script, finished, arguments):
     code, out, _ = script("train.py", *arguments, "--runs", folder.parent)
     assert code == 0
     assert f"{record['elbo']:.2f}" in out and "decoder_deconv_6" in out
+
+
+def test_runs_side_by_side(script, finished):
+    folder, record = finished
+    code, out, _ = script("compare.py", folder, folder)
+    assert code == 0
+    rows = {line[:26].strip(): line[26:].split() for line in out.splitlines()}
+    assert rows["ELBO, nats per image"] == [f"{record['elbo']:.2f}"] * 2
+    assert rows["share of links open"] == [f"{record['density']:.4f}"] * 2
+
+
+def test_what_a_run_lacks_is_a_dash():
+    known = {"name": "one", "elbo": -3.0, "scores": {"mig": 0.5, "mig_active": 0.5}}
+    other = {"name": "a" * 40, "elbo": -2.0, "density": 0.1, "scores": {}}
+    lines = [line.split() for line in side_by_side([known, other]).splitlines()]
+    assert lines[0] == ["one", "a" * 29 + "…"]
+    assert lines[1:] == [
+        ["ELBO,", "nats", "per", "image", "-3.00", "-2.00"],
+        ["share", "of", "links", "open", "-", "0.1000"],
+        ["mig", "0.500", "-"],
+    ]
 
 
 def test_export_then_evaluate(script, finished, tmp_path):

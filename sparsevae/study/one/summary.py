@@ -1,6 +1,6 @@
 """A record in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def summary(record: dict, folder: str) -> str:
@@ -64,6 +64,44 @@ def score_table(scores: Mapping[str, float]) -> str:
             lines[-1] += f"   95 %: {low:.3f} to {high:.3f}"
     lines.append(f"{'latents by spread of codes':{width}}{scores['spread_latents']:10.0f} active")
     return "\n".join(lines)
+
+
+def side_by_side(runs: Sequence[Mapping]) -> str:
+    """Records of complete runs as a table with a column for each; what a run lacks is a dash."""
+    rows: dict[str, list[str]] = {"": [_shortened(record["name"]) for record in runs]}
+    for title, key, form in _COMPARED:
+        rows[title] = [_cell(record.get(key), form) for record in runs]
+    every = [record["scores"] for record in runs]
+    names = dict.fromkeys(name for scores in every for name in scores if f"{name}_active" in scores)
+    for name in names:
+        rows[name] = [_cell(scores.get(name), ".3f") for scores in every]
+        ceiling = next((s[f"{name}_ceiling"] for s in every if f"{name}_ceiling" in s), None)
+        rows[name].append("" if ceiling is None else f"   ceiling {ceiling:.3f}")
+    rows = {title: cells for title, cells in rows.items() if set(cells) != {"-"}}
+    first = max(map(len, rows))
+    width = max(len(cell) for cells in rows.values() for cell in cells[: len(runs)])
+    lines = []
+    for title, cells in rows.items():
+        columns = "".join(f"  {cell:>{width}}" for cell in cells[: len(runs)])
+        lines.append(f"{title:{first}}{columns}{''.join(cells[len(runs) :])}")
+    return "\n".join(lines)
+
+
+_COMPARED = (
+    ("ELBO, nats per image", "elbo", ".2f"),
+    ("KL", "kl", ".2f"),
+    ("active latents", "active_latents", ".0f"),
+    ("share of links open", "density", ".4f"),
+    ("on live paths", "effective_density", ".4f"),
+)
+
+
+def _shortened(name, longest=30):
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def _cell(value, form):
+    return "-" if value is None else format(value, form)
 
 
 def search_summary(result, folder: str, objectives: list[str]) -> str:
