@@ -13,7 +13,8 @@ from sparsevae.plots.style import INK
 
 _BLOCKS = 128  # along the longer side of a panel: two pixels or more each
 _MAX_ASPECT = 3.0
-_COLORS = LinearSegmentedColormap.from_list("mask", ["white", "#9ecae1", "#2171b5", "#08306b"])
+MASK_TICKS = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+MASK_COLORS = LinearSegmentedColormap.from_list("mask", ["white", "#9ecae1", "#2171b5", "#08306b"])
 
 
 def masks(masks: Mapping[str, np.ndarray], *, n_columns: int = 5) -> Figure:
@@ -49,7 +50,7 @@ def masks(masks: Mapping[str, np.ndarray], *, n_columns: int = 5) -> Figure:
     ]
     for axes in grid.flat[len(checked) :]:
         axes.remove()
-    ticks = [0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1]
+    ticks = MASK_TICKS
     bar = figure.colorbar(
         panels[0], ax=figure.axes, ticks=ticks, panchor=False, shrink=0.8, aspect=35
     )
@@ -87,7 +88,7 @@ def _heat_map(axes: Axes, name: str, mask: np.ndarray) -> AxesImage:
     n_down, n_across = math.ceil(_BLOCKS * min(1, aspect)), math.ceil(_BLOCKS / max(1, aspect))
     image = axes.imshow(
         block_average(mask, n_down, n_across),
-        cmap=_COLORS,
+        cmap=MASK_COLORS,
         norm=PowerNorm(1 / 3, vmin=0, vmax=1),
         extent=(0, n_out, n_in, 0),
         aspect="auto",
@@ -117,7 +118,5 @@ def check_mask(argument: str, mask: np.ndarray) -> np.ndarray:
         )
     mask = mask.astype(np.float64)
     if not (mask.min() >= 0 and mask.max() <= 1):  # written so that NaN fails too
-        raise ValueError(
-            f"`{argument}` must lie in [0, 1]. Received: {mask.min()} to {mask.max()}"
-        )
+        raise ValueError(f"`{argument}` must lie in [0, 1]. Received: {mask.min()} to {mask.max()}")
     return mask

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sparsevae.plots.style import FAINT, INK
+from sparsevae.plots.tiles import check_length, tile_figure, unit_images
 
-_INCHES = 0.72  # side of one picture
 _INACTIVE_KL = 0.01  # nats
 
 
@@ -30,8 +29,8 @@ def reconstructions(
         TypeError: if an array is neither uint8 nor float.
         ValueError: if a shape or a value is out of bounds, or the shapes differ.
     """
-    images = _unit_images("images", images, ndim=4)
-    reconstructions = _unit_images("reconstructions", reconstructions, ndim=4)
+    images = unit_images("images", images, ndim=4)
+    reconstructions = unit_images("reconstructions", reconstructions, ndim=4)
     if images.shape != reconstructions.shape:
         raise ValueError(
             "`reconstructions` must have the shape of `images`. "
@@ -47,7 +46,7 @@ def reconstructions(
         for a in (images, reconstructions)
     ]
     rows = np.stack(pairs, axis=1).reshape(2 * n_pairs, n_columns, *images.shape[1:])
-    return _mosaic(rows, ["image", "reconstruction"] * n_pairs, group=2)[0]
+    return tile_figure(rows, ["image", "reconstruction"] * n_pairs, group=2)[0]
 
 
 def traversals(
@@ -75,12 +74,12 @@ def traversals(
         TypeError: if `traversals` is neither uint8 nor float.
         ValueError: if a shape or a value is out of bounds.
     """
-    traversals = _unit_images("traversals", traversals, ndim=5)
+    traversals = unit_images("traversals", traversals, ndim=5)
     latent_dim, n_steps = traversals.shape[:2]
     names = [f"z{i}" for i in range(latent_dim)] if names is None else list(names)
     values = np.asarray(values, dtype=np.float64)
-    _check_length("values", values, n_steps)
-    _check_length("names", np.array(names), latent_dim)
+    check_length("values", values, n_steps)
+    check_length("names", np.array(names), latent_dim)
     order, labels, active = np.arange(latent_dim), names, np.ones(latent_dim, dtype=bool)
     if kl_per_latent is not None:
         kl = _check_kl(kl_per_latent, latent_dim)
@@ -88,7 +87,7 @@ def traversals(
         labels = [
             f"{name}  KL {k:.{1 if k >= 0.1 else 2}f}" for name, k in zip(names, kl, strict=True)
         ]
-    figure, axes, centers = _mosaic(traversals[order], [labels[i] for i in order], group=1)
+    figure, axes, centers = tile_figure(traversals[order], [labels[i] for i in order], group=1)
     for label, i in zip(axes.get_yticklabels(), order, strict=True):
         label.set_color(INK if active[i] else FAINT)
     texts = [f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") if value else "0" for value in values]
@@ -112,76 +111,21 @@ def grid(rows: Sequence[np.ndarray], labels: Sequence[str] | None = None) -> Fig
         TypeError: if an array is neither uint8 nor float.
         ValueError: if there is no row, or a shape or a value is out of bounds.
     """
-    rows = [_unit_images(f"rows[{k}]", row, ndim=4) for k, row in enumerate(rows)]
+    rows = [unit_images(f"rows[{k}]", row, ndim=4) for k, row in enumerate(rows)]
     shapes = {row.shape[1:] for row in rows}
     if len(shapes) != 1:
         raise ValueError(f"`rows` must hold images of one size. Received: {sorted(shapes)}")
     labels = [""] * len(rows) if labels is None else list(labels)
-    _check_length("labels", np.array(labels), len(rows))
+    check_length("labels", np.array(labels), len(rows))
     pictures = np.ones((len(rows), max(map(len, rows)), *rows[0].shape[1:]))
     for places, row in zip(pictures, rows, strict=True):
         places[: len(row)] = row
-    return _mosaic(pictures, labels, group=1)[0]
-
-
-def _unit_images(name: str, images: np.ndarray, ndim: int) -> np.ndarray:
-    """Images as float64 in [0, 1] with 3 channels, or an error that names the argument."""
-    images = np.asarray(images)
-    if images.ndim != ndim or 0 in images.shape or images.shape[-1] not in (1, 3):
-        axes = "(latent_dim, n_steps, " if ndim == 5 else "(n, "
-        raise ValueError(
-            f"`{name}` must be a non-empty array {axes}height, width, channels) with 1 or 3 "
-            f"channels. Received: shape {images.shape}"
-        )
-    if images.dtype == np.uint8:
-        images = images / 255
-    elif images.dtype.kind != "f":
-        raise TypeError(f"`{name}` must be uint8 or float. Received: dtype={images.dtype}")
-    if not (images.min() >= 0 and images.max() <= 1):  # written so that NaN fails too
-        raise ValueError(
-            f"`{name}` must lie in [0, 1] as floats. Received: {images.min()} to {images.max()}"
-        )
-    return np.broadcast_to(images, (*images.shape[:-1], 3)).astype(np.float64)
-
-
-def _check_length(name: str, values: np.ndarray, length: int) -> None:
-    if values.shape != (length,):
-        raise ValueError(f"`{name}` must have shape ({length},). Received: shape {values.shape}")
+    return tile_figure(pictures, labels, group=1)[0]
 
 
 def _check_kl(kl_per_latent: np.ndarray, latent_dim: int) -> np.ndarray:
     kl = np.asarray(kl_per_latent, dtype=np.float64)
-    _check_length("kl_per_latent", kl, latent_dim)
+    check_length("kl_per_latent", kl, latent_dim)
     if not (kl > -1e-3).all():  # float32 sums may end a little below 0; NaN fails too
         raise ValueError(f"`kl_per_latent` must be 0 or above. Received: {kl.tolist()}")
     return np.maximum(kl, 0.0)
-
-
-def _mosaic(rows: np.ndarray, labels: Sequence[str], group: int) -> tuple[Figure, Axes, np.ndarray]:
-    """Figure of pictures `(n_rows, n_columns, height, width, 3)` with white gaps between them.
-
-    Rows carry `labels` and stand in groups of `group`, with wider gaps between groups. Returns the
-    figure, its axes, and where the centers of the columns lie.
-    """
-    n_rows, n_columns, height, width, _ = rows.shape
-    gap = max(1, round(0.04 * max(height, width)))
-    between_groups = 0 if group == 1 else 3 * gap
-    row = np.arange(n_rows)
-    tops = row * (height + gap) + row // group * between_groups
-    lefts = np.arange(n_columns) * (width + gap)
-    canvas = np.ones((tops[-1] + height, lefts[-1] + width, 3))
-    for i, top in enumerate(tops):
-        for j, left in enumerate(lefts):
-            canvas[top : top + height, left : left + width] = rows[i, j]
-    scale = _INCHES / max(height, width)
-    left = 0.3 + 0.08 * max(len(label) for label in labels)  # inches of text at 9 points
-    below = 0.15 if group > 1 else 0.6
-    size = (canvas.shape[1] * scale + left, canvas.shape[0] * scale + below)
-    figure = Figure(figsize=size, dpi=150, layout="compressed")
-    axes = figure.add_subplot()
-    axes.imshow(canvas)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=9)
-    axes.set_yticks(tops + (height - 1) / 2, labels, color=INK)
-    axes.set_xticks([])
-    return figure, axes, lefts + (width - 1) / 2

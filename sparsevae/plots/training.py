@@ -1,6 +1,5 @@
 """The course of one training run, or of several on top of each other."""
 
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,9 +7,10 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, StrMethodFormatter
 
-from sparsevae.plots.style import CYCLE, FAINT, INK
+from sparsevae.plots.phase_shading import given_spans, shade, spans
+from sparsevae.plots.style import CYCLE, INK
 
 _PANELS = {
     "elbo": "ELBO\n(nats per observation)",
@@ -18,29 +18,34 @@ _PANELS = {
     "active_latents": "active latents",
 }
 _BURN_IN = 0.05  # share of the run that does not set the range of the ELBO axis
-_PHASES = {"strength changes": "#fdf0d5", "gates fixed": "#e8e8e8"}
 
 
-def history(history: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Figure:
+def history(
+    history: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    phases: Mapping[str, tuple[float, float]] | None = None,
+) -> Figure:
     """ELBO, density and active latents over training steps.
 
     The density of the whole model is drawn thick, that of single layers thin, from first (dark) to
     last (light), on an axis that is logarithmic above 1 %. The ELBO axis is set by what follows
-    the first 5 % of the steps; a note gives the value where the start lies below it. Steps where
-    `sparsity_strength` changes and, with a column `learning` (0 or 1), where the gates are fixed
-    are shaded, unless several runs differ in them.
+    the first 5 % of the steps; a note gives the value where the start lies below it. The phases of
+    the control are shaded, unless several runs differ in them: gates open, price or target on the
+    ramp, learning, and frozen.
 
     Args:
         history: Table with columns `step` and `elbo`, and where known `density`,
-            `density/<layer>`, `active_latents`, `sparsity_strength` and `learning`; or several,
-            by run name. NaN is a step without that measurement.
+            `density/<layer>`, `active_latents`, `sparsity_strength`, `target_density` and
+            `learning` (0 or 1); or several, by run name. NaN is a step without that measurement.
+        phases: First and last step of each phase by name; None for those of the table.
 
     Returns:
         Figure with one axes for each of ELBO, density and active latents that some run has.
 
     Raises:
         TypeError: if `history` is neither a table nor a dict of tables.
-        ValueError: if there is no run, a run has no rows or lacks `step` or `elbo`.
+        ValueError: if there is no run, a run has no rows or lacks `step` or `elbo`, or a phase ends
+            before it starts.
     """
     runs = _check_runs(history)
     columns = [name for name in _PANELS if any(name in run for run in runs.values())]
@@ -58,8 +63,9 @@ def history(history: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Figure:
             place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
             axes.legend(fontsize=6.5, labelspacing=0.25, **place)
     _fit_elbo(panels[0], runs)
-    _shade_phases(panels, runs)
+    _shade_phases(panels, runs, phases)
     panels[-1].set_xlabel("step", color=INK)
+    panels[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     panels[-1].set_xlim(*_step_range(runs))
     figure.align_ylabels()
     if len(runs) > 1:
@@ -101,10 +107,10 @@ def _draw_layers(axes: Axes, run: pd.DataFrame, color: str | None) -> None:
     """Thin lines of the layers: in the color of their run, or shaded in order."""
     layers = [name for name in run.columns if name.startswith("density/")]
     shades = _shades(len(layers))
-    for layer, shade in zip(layers, shades, strict=True):
+    for layer, tint in zip(layers, shades, strict=True):
         label = layer.removeprefix("density/") if color is None else None
         alpha = 1.0 if color is None else 0.35
-        _draw(axes, run, layer, color=color or shade, linewidth=0.9, alpha=alpha, label=label)
+        _draw(axes, run, layer, color=color or tint, linewidth=0.9, alpha=alpha, label=label)
 
 
 def _shades(n: int) -> np.ndarray:
@@ -162,37 +168,10 @@ def _fit_elbo(axes: Axes, runs: dict[str, pd.DataFrame]) -> None:
         )
 
 
-def _spans(run: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Phases of a run as (name, first step, last step)."""
-    step = run["step"].to_numpy(dtype=float)
-    phase = np.full(len(run) - 1, "", dtype=object)  # between one row and the next
-    if "sparsity_strength" in run:
-        phase[np.diff(run["sparsity_strength"].ffill().fillna(0)) != 0] = "strength changes"
-    if "learning" in run:
-        phase[run["learning"].ffill().to_numpy(dtype=float)[1:] == 0] = "gates fixed"
-    cuts = np.flatnonzero(phase[1:] != phase[:-1]) + 1
-    edges = [0, *cuts, len(phase)]
-    spans = itertools.pairwise(edges)
-    return [(phase[a], step[a], step[b]) for a, b in spans if a < b and phase[a]]
-
-
-def _shade_phases(panels: np.ndarray, runs: dict[str, pd.DataFrame]) -> None:
-    """Shades the phases behind all panels and names them in the first."""
-    distinct = {tuple(_spans(run)) for run in runs.values()} - {()}
-    if len(distinct) != 1:
-        return
-    first, last = _step_range(runs)
-    for name, start, end in distinct.pop():
-        for axes in panels:
-            axes.axvspan(start, end, color=_PHASES[name], linewidth=0, zorder=0)
-        if end - start > 0.1 * (last - first):
-            panels[0].text(
-                (start + end) / 2,
-                1.02,
-                name,
-                transform=panels[0].get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                fontsize=7,
-                color=FAINT,
-            )
+def _shade_phases(panels: np.ndarray, runs: dict[str, pd.DataFrame], phases) -> None:
+    """Shades what is given, or what all runs that tell of phases agree in."""
+    distinct = {tuple(spans(run)) for run in runs.values()} - {()}
+    if phases is not None:
+        distinct = {tuple(given_spans(phases))}
+    if len(distinct) == 1:
+        shade(panels, list(distinct.pop()), _step_range(runs))
