@@ -13,7 +13,8 @@ from sparsevae.commands.running import quiet_tensorflow
 @dataclasses.dataclass(frozen=True)
 class Arguments:
     """Which latents answer to which factors, what each layer knows of them and along which axes,
-    what is wired to what, how latents interfere in images; writes analysis.json and prints."""
+    what is wired to what, how latents interfere in images; writes analysis.json, draws into
+    pictures/ and prints."""
 
     folder: tyro.conf.Positional[Path]
     """runs/NAME."""
@@ -32,7 +33,10 @@ def analyze() -> None:
 
     found = analyses.analyze(arguments.folder, arguments.analyses, arguments.seed)
     print(analysis_text(found))
-    print(f"All numbers and tables: {arguments.folder}/{analyses.FILE_NAME}")
+    print(
+        f"All numbers and tables: {arguments.folder}/{analyses.FILE_NAME}; "
+        f"pictures: {arguments.folder}/pictures"
+    )
 
 
 def main() -> None:

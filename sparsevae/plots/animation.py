@@ -64,6 +64,7 @@ def _frames(traversals, names) -> list[Image.Image]:
     """A picture of each step; 64 shades are enough for a GIF."""
     figure, axes, centers = tile_figure(traversals[:, :, 0], [""] * len(traversals), group=1)
     figure.set_dpi(100)
+    axes.images[0].set_interpolation("nearest")  # few shades, which pack well
     axes.xaxis.tick_top()
     axes.set_xticks(centers, names, color=INK)
     canvas = FigureCanvasAgg(figure)

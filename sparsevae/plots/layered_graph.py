@@ -141,7 +141,7 @@ def _columns(layers, names, of_node, shares, max_nodes) -> list[Column]:
         groups = [here[order[part]] for part in grouped(strongest[order], max_nodes)]
         means = [shares[group].mean(axis=0) for group in groups]
         n_channels = sum(name[:2] == (network, layer) for name in names)
-        means = np.array(means).reshape(len(groups), -1)
+        means = np.array(means).reshape(len(groups), shares.shape[1])
         columns.append(Column(network, layer, n_channels, groups, means))
     return columns
 

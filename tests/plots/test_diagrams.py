@@ -156,6 +156,17 @@ def test_channels_have_the_color_of_their_latent_and_grey_where_mixed():
     assert {LATENTS[0], LATENTS[1], "#b8b8b8"} == {to_hex(c) for c in nodes.get_facecolors()}
 
 
+def test_a_layer_that_is_closed_leaves_its_column_empty():
+    for layers in ({"encoder_dense"}, {"encoder_z_mean", "input"}):
+        graph = model_graph([("dense", 4)])
+        gone = {node: False for node in graph if node[1] in layers}
+        nx.set_node_attributes(graph, gone, "live")
+        figure = wiring_diagram(graph)
+        below = [text for text in texts(figure.axes[0]) if "\n" in text]
+        assert len(below) == 5 and any("\n0 of\n" in text for text in below)
+        assert not overlaps(figure)
+
+
 def test_a_large_model_is_put_together():
     graph = model_graph([("wide", 256), ("narrow", 64)], keep=0.3, n_latents=10)
     maps = RNG.random((10, 32, 32, 1))

@@ -37,6 +37,8 @@ def test_a_finished_run_is_analyzed(parent, capsys, monkeypatch):
     content = json.loads((parent / "one" / analyses.FILE_NAME).read_text())
     assert content["run"] == "one" and content["step"] == 4
     assert tuple(content["analyses"]) == ANALYSES
+    for name in ("factor_jacobian", "layer_profile", "wiring"):
+        assert (parent / "one" / "pictures" / f"{name}.png").exists()
     matrix = content["analyses"]["factor_jacobian"]["tables"]["matrix"]
     assert [row["latent"] for row in matrix] == [0, 1, 2]
     assert {"width", "height", "background", "posX", "posY", "active"} < matrix[0].keys()

@@ -13,6 +13,7 @@ from sparsevae import analysis, records, sparsity
 from sparsevae.data import GroundTruthData, ImageData
 from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.models import SparseVAE
+from sparsevae.study.one.analysis_pictures import draw_analyses
 from sparsevae.study.one.loading import load_data
 from sparsevae.study.one.scoring import load_run
 from sparsevae.study.settings import RunSettings, analysis_names
@@ -28,10 +29,12 @@ class Found:
     Attributes:
         numbers: Floats by name, dicts of them by layer: for records and tables of studies.
         tables: pandas tables by name.
+        result: What the function of `sparsevae.analysis` gave.
     """
 
     numbers: dict[str, Any]
     tables: dict[str, pd.DataFrame]
+    result: Any
 
 
 def check_analyses(names: Sequence[str], data: ImageData) -> None:
@@ -68,7 +71,7 @@ def analyzed(
 
 
 def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) -> dict[str, Found]:
-    """Analyses of a complete run; writes `analysis.json` into its folder.
+    """Analyses of a complete run; writes `analysis.json` and pictures into its folder.
 
     Args:
         folder: `runs/NAME`.
@@ -96,6 +99,7 @@ def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) 
     }
     about = {"run": record["name"], "step": record["step"], "seed": seed}
     records.write_json(Path(folder) / FILE_NAME, {**about, "analyses": content})
+    draw_analyses(found, Path(folder))
     return found
 
 
@@ -138,7 +142,7 @@ def _factor_jacobian(given):
     matrix = pd.DataFrame(found.matrix, columns=list(found.factor_names))
     matrix.insert(0, "active", found.active)
     tables = {"scores": found.table, "matrix": matrix.rename_axis("latent").reset_index()}
-    return Found(numbers, {**tables, "support": found.support})
+    return Found(numbers, {**tables, "support": found.support}, found)
 
 
 def _layer_profile(given):
@@ -150,7 +154,7 @@ def _layer_profile(given):
         name: {layer: _plain(float(value)) for layer, value in layers[name].items()}
         for name in shown
     }
-    return Found(numbers, {"layers": found.table, "factors": found.factors})
+    return Found(numbers, {"layers": found.table, "factors": found.factors}, found)
 
 
 def _wiring(given):
@@ -170,7 +174,7 @@ def _wiring(given):
         agreement = dataclasses.asdict(found.recovered(given.data.pixel_graph))
         del agreement["latent_of"]
         numbers |= {f"recovered_{name}": value for name, value in agreement.items()}
-    return Found(numbers, {"latents": found.table.reset_index()})
+    return Found(numbers, {"latents": found.table.reset_index()}, found)
 
 
 def _decoder_view(given):
@@ -179,7 +183,7 @@ def _decoder_view(given):
     names = ("sparsity", "ima_contrast", "column_cosine", "compositional_contrast", "overlap")
     names += ("hessian_penalty", "hessian_ratio")
     numbers = {name: _plain(float(getattr(found, name))) for name in names}
-    return Found(numbers, {"latents": found.table.rename_axis("latent").reset_index()})
+    return Found(numbers, {"latents": found.table.rename_axis("latent").reset_index()}, found)
 
 
 _ANALYSES: Mapping[str, Callable[[_Given], Found]] = {

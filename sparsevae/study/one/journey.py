@@ -12,6 +12,8 @@ from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study.one import pictures
 from sparsevae.study.one.analyses import analyzed, check_analyses
+from sparsevae.study.one.analysis_pictures import draw_analyses
+from sparsevae.study.one.live_pictures import LivePictures
 from sparsevae.study.one.loading import load_data
 from sparsevae.study.one.plan import read_plan, write_plan
 from sparsevae.study.one.pruning import begin_with, noted_sources, take_masks
@@ -36,7 +38,7 @@ def run(
     Args:
         settings: What to do.
         parent: Folder that holds the run folder `settings.name`.
-        tensorboard: Whether to write TensorBoard logs into the run folder too.
+        tensorboard: Whether to write TensorBoard logs, pictures among them, into the run folder.
         watchers: More callbacks of `fit`, after those that write history and checkpoints. What
             they raise ends the run with its checkpoints kept.
 
@@ -70,7 +72,7 @@ def run(
         take_masks(vae, settings.mask_from, folder)
     if tensorboard:
         logs = keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False)
-        watchers = [logs, *watchers]
+        watchers = [logs, LivePictures(data, folder), *watchers]
     train(vae, data, settings, folder, distribution, watchers)
     with records.atomic_file(folder / "model.keras") as temporary:
         vae.save(temporary)
@@ -92,6 +94,8 @@ def run(
         record["analyses"] = {name: one.numbers for name, one in found.items()}
     records.write_json(folder / "scores.json", record["scores"])
     pictures.draw(vae, data, folder)
+    if settings.analyses:
+        draw_analyses(found, folder)
     records.write_record(folder, record)
     return record
 

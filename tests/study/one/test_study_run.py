@@ -52,11 +52,14 @@ def test_a_run_leaves_everything_behind(finished):
         "pictures/traversals.png",
         "pictures/history.png",
         "pictures/masks.png",
+        "pictures/mask_evolution.png",
+        "pictures/wiring.png",
+        "pictures/traversals.gif",
         "record.json",
     }
     assert list(pd.read_csv(folder / "history.csv")["step"]) == [4, 8, 12]
     for picture in (folder / "pictures").iterdir():
-        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.read_bytes().startswith((b"\x89PNG", b"GIF89a"))
 
 
 def test_the_record_is_complete(finished, settings):
