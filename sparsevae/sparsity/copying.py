@@ -7,22 +7,31 @@ import keras
 import numpy as np
 from keras import ops
 
+from sparsevae.sparsity.liveness.graph import function_of
 
-def inputs_like(model: keras.Model) -> Any:
+HALVES = ("float16", "bfloat16")
+
+
+def inputs_like(model: keras.Model, in_place_of_halves: str | None = None) -> Any:
     """What `keras.models.clone_model` takes as `input_tensors`, to keep all there is of inputs.
 
-    None for a Sequential model, of which Keras forgets whether its input is sparse.
+    None for a Sequential model that keeps its dtype: Keras forgets whether its input is sparse.
+
+    Args:
+        model: Functional or built Sequential model.
+        in_place_of_halves: Dtype of inputs that have half precision; None keeps it.
     """
-    if not isinstance(model, keras.Function):
+    if not isinstance(model, keras.Function) and in_place_of_halves is None:
         return None
 
     def made(x):
         source = x._keras_history.operation
         settings = source.get_config() if isinstance(source, keras.layers.InputLayer) else {}
-        known = {"batch_shape": x.shape, "dtype": x.dtype, "name": x.name}
+        dtype = in_place_of_halves if in_place_of_halves and x.dtype in HALVES else x.dtype
+        known = {"batch_shape": x.shape, "dtype": dtype, "name": x.name}
         return keras.Input(**{**settings, **known})
 
-    return keras.tree.map_structure(made, model.input)
+    return keras.tree.map_structure(made, function_of(model)._inputs_struct)
 
 
 def copied(layer: Any, /, **settings: Any) -> Any:

@@ -6,14 +6,11 @@ from typing import Any
 import keras
 
 from sparsevae.layers import GatedLayer
-from sparsevae.sparsity.copying import copied, copy_state, inputs_like
+from sparsevae.sparsity.copying import HALVES, copied, copy_state, inputs_like
 from sparsevae.sparsity.graphs import check_graphs
 from sparsevae.sparsity.links import check_gate, gated_layers
-from sparsevae.sparsity.liveness.graph import function_of
 from sparsevae.sparsity.selecting import check_calls, is_graph
 from sparsevae.sparsity.sparse_model import SparseModel
-
-HALVES = ("float16", "bfloat16")
 
 
 def harden(model: keras.Model, dtype: str | None = None) -> keras.Model:
@@ -87,18 +84,11 @@ def _stock_model(model, dtype, made):
     def stock(layer):
         return _stock_model(layer, dtype, made) if is_graph(layer) else _stock_layer(layer, dtype)
 
-    given = function_of(model)._inputs_struct
-    halves = [x for x in model.inputs if x.dtype in HALVES]
-    inputs = inputs_like(model)
-    if dtype is not None and halves:  # to which nested models would cast what they take
+    wanted = None  # halves, to which nested models would cast what they take, become another
+    if dtype is not None and any(x.dtype in HALVES for x in model.inputs):
         wanted = keras.dtype_policies.get(dtype).compute_dtype
-        inputs = keras.tree.map_structure(lambda x: _input(x, wanted), given)
+    inputs = inputs_like(model, wanted)
     return keras.models.clone_model(model, inputs, clone_function=stock, cache=made)
-
-
-def _input(x, dtype):
-    dtype = dtype if x.dtype in HALVES else x.dtype
-    return keras.Input(batch_shape=x.shape, dtype=dtype, name=x.name)
 
 
 def _stock_layer(layer, dtype):

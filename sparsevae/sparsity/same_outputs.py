@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from sparsevae.sparsity.hardening import HALVES, harden
+from sparsevae.sparsity.copying import HALVES
+from sparsevae.sparsity.hardening import harden
 from sparsevae.sparsity.liveness.graph import Graph, function_of, graph_of
 
 _TOLERANCES = {"bfloat16": 2**-7, "float16": 2**-10}  # constants are rounded to biases of these
