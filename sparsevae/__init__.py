@@ -20,6 +20,7 @@ _ROOMS = (
     "objectives",
     "plots",
     "records",
+    "report",
     "sparsity",
     "study",
     "training",

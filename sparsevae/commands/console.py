@@ -18,6 +18,7 @@ COMMANDS = {
     "tune": "search for gates and their price",
     "data": "describe, draw, fetch or compare data sets",
     "analyze": "look inside the model of a run",
+    "report": "write one page that explains a run, a study or a search",
     "impossibility": "rotate the latents of runs: what of it shows, and where",
     "downstream": "try codes on tasks that come after",
 }

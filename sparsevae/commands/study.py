@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from sparsevae.commands import running
+from sparsevae.commands.pages import page_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Run:
     """Address of a dask scheduler whose workers run the cells, such as tcp://host:8786."""
     tensorboard: bool = False
     """Write curves and hyperparameters for TensorBoard into the study's folder."""
+    report: bool = True
+    """End by writing report.html into the study's folder, where the extra `report` is installed."""
     dry_run: bool = False
     """Say how many runs, how long and how much disk; run nothing."""
 
@@ -62,7 +65,9 @@ def study() -> None:
         from sparsevae.study.sweeps.sweep import sweep
 
         sweep(study, arguments.workers, arguments.tensorboard, arguments.scheduler)
-        print(reports.table(study))
+        print(reports.table(study), flush=True)
+        if line := page_line(study.folder, arguments.report):
+            print(line)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import tyro
 
 from sparsevae.commands import running
+from sparsevae.commands.pages import page_line
 from sparsevae.commands.running import quiet_tensorflow
 from sparsevae.study import RunSettings
 
@@ -17,6 +18,8 @@ class Arguments(RunSettings):
     """Folder that holds the run folders."""
     tensorboard: bool = False
     """Write TensorBoard logs into the run folder."""
+    report: bool = True
+    """End by writing report.html into the run folder, where the extra `report` is installed."""
 
     def __post_init__(self):
         """Leaves the checks to `settings`, whose errors are one line and not tyro's frame."""
@@ -36,7 +39,10 @@ def train() -> None:
         from sparsevae.study.one.summary import summary
 
     record = run(settings, arguments.runs, arguments.tensorboard)
-    print(summary(record, f"{arguments.runs}/{settings.name}"))
+    folder = f"{arguments.runs}/{settings.name}"
+    print(summary(record, folder), flush=True)
+    if line := page_line(folder, arguments.report):
+        print(f"  {line}")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import tyro
 
 from sparsevae.commands import running
+from sparsevae.commands.pages import page_line
 from sparsevae.commands.running import quiet_tensorflow
 from sparsevae.study import RunSettings, SearchPlan
 from sparsevae.study.searches.plan import BUDGETS
@@ -43,6 +44,9 @@ class Arguments(SearchPlan, RunSettings):
     """Seconds of silence after which a worker on another machine counts as lost."""
     tensorboard: bool = False
     """Write curves and hyperparameters for TensorBoard into the search's folder."""
+    report: bool = True
+    """End by writing report.html into the search's folder, where the extra `report` is
+    installed."""
 
     def __post_init__(self):
         """Leaves the checks to the parts, whose errors are one line and not tyro's frame."""
@@ -73,7 +77,10 @@ def tune() -> None:
     places = {"runs": arguments.runs, "saved": arguments.saved}
     how = {name: getattr(arguments, name) for name in ("workers", "patience", "tensorboard")}
     result = search(settings, plan, **places, **how)
-    print(search_summary(result, f"{arguments.runs}/{settings.name}", plan.objectives))
+    folder = f"{arguments.runs}/{settings.name}"
+    print(search_summary(result, folder, plan.objectives), flush=True)
+    if result is not None and (line := page_line(folder, arguments.report)):
+        print(line)
 
 
 def main() -> None:

@@ -1,0 +1,10 @@
+"""One page that explains a run, a study or a search.
+
+In: the folder of one, whole or not. Out: one HTML file that needs nothing else.
+May import: study and all below; jinja2, altair and vl-convert, of the extra `report`.
+"""
+
+from sparsevae.report.live import serve_report
+from sparsevae.report.writing import write_report
+
+__all__ = ["serve_report", "write_report"]
