@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class LayeredGraph:
     n_links: int
 
 
-def layered(graph, max_nodes: int) -> LayeredGraph:
+def layered(graph: Any, max_nodes: int) -> LayeredGraph:
     """Sorts the channels of a graph into columns of at most `max_nodes` groups.
 
     The latents are the inputs of the last network. What feeds them, and an output of as many

@@ -1,6 +1,7 @@
 """The wiring of a whole model: latents, layers, pixels."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +15,12 @@ from sparsevae.plots.layered_graph import Column, LayeredGraph, layered
 from sparsevae.plots.style import FAINT, INK, LATENTS
 
 _GREY = "#b8b8b8"
+_LONG = 13  # letters of a layer's name that fit on a line
 _DARK = 0.02  # share of the largest derivative below which a map is left white
 
 
 def wiring_diagram(
-    graph,
+    graph: Any,
     *,
     maps: np.ndarray | None = None,
     max_nodes: int = 16,
@@ -170,7 +172,13 @@ def _names(column, found):
     """z3, or z3–z9 where latents are put together."""
     starts = np.cumsum([0, *(len(group) for group in column.groups)])
     spans = [found.latents[a:b] for a, b in itertools.pairwise(starts)]
-    return [f"z{s[0]}" if len(s) == 1 else f"z{s[0]}–z{s[-1]}" for s in spans]
+    x = _letter(found)
+    return [f"{x}{s[0]}" if len(s) == 1 else f"{x}{s[0]}–{x}{s[-1]}" for s in spans]
+
+
+def _letter(found: LayeredGraph) -> str:
+    """z of latents, x of the inputs of a model that has no encoder."""
+    return "z" if found.middle else "x"
 
 
 def _finish(axes: Axes, found: LayeredGraph) -> None:
@@ -178,7 +186,7 @@ def _finish(axes: Axes, found: LayeredGraph) -> None:
     for place, column in enumerate(found.columns):
         n_live = sum(len(group) for group in column.groups)
         name = column.layer.removeprefix(f"{column.network}_")
-        name = "pixels" if found.middle and not place else name
+        name = "pixels" if found.middle and not place else _broken(name)
         count = (
             f"{n_live:,} of\n{column.n_channels:,}" if n_live < column.n_channels else f"{n_live:,}"
         )
@@ -192,6 +200,15 @@ def _finish(axes: Axes, found: LayeredGraph) -> None:
     axes.set_xlim(-0.5, len(found.columns) - 0.5)
     axes.set_ylim(-0.02, 1.12)
     axes.axis("off")
+
+
+def _broken(name: str) -> str:
+    """A long name on two lines, which neighbours have room for."""
+    if len(name) <= _LONG or "_" not in name[1:-1]:
+        return name
+    cuts = [place for place, letter in enumerate(name) if letter == "_"]
+    cut = min(cuts, key=lambda place: abs(place - len(name) / 2))
+    return f"{name[:cut]}\n{name[cut:]}"
 
 
 def _draw_maps(figure, maps, found, right, width) -> None:
@@ -208,7 +225,9 @@ def _draw_maps(figure, maps, found, right, width) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_color(color)
-        axes.set_ylabel(f"z{latent}", fontsize=7, rotation=0, ha="right", va="center", color=INK)
+        axes.set_ylabel(
+            f"{_letter(found)}{latent}", fontsize=7, rotation=0, ha="right", va="center", color=INK
+        )
 
 
 def _caption(found: LayeredGraph, n_links: int) -> str:
@@ -219,5 +238,6 @@ def _caption(found: LayeredGraph, n_links: int) -> str:
     return (
         f"{n_live:,} live channels{together}; {found.n_links:,} links between them, drawn as the "
         f"{drawn:,} strongest.\n"
-        "Color: the latent that most of a channel's weight leads to or comes from; grey: mixed."
+        f"Color: the {'latent' if found.middle else 'input'} that most of a channel's weight leads "
+        "to or comes from; grey: mixed."
     )

@@ -194,6 +194,18 @@ def test_a_layer_of_1024_by_256_is_drawn():
     assert not overlaps(figure)
 
 
+def test_a_model_without_an_encoder_has_inputs_and_long_names_have_room():
+    graph, layers = nx.DiGraph(), [f"conv2d_transpose_{k}" for k in range(9)]
+    for a, b in itertools.pairwise(["input", *layers]):
+        graph.add_edge(("net", a, 0), ("net", b, 0), weight=1.0)
+    nx.set_node_attributes(graph, True, "live")
+    nx.set_node_attributes(graph, {("net", "input", 0): "input"}, "role")
+    figure = wiring_diagram(graph)
+    assert {"x0", "conv2d\n_transpose_8\n1"} <= {*texts(figure.axes[0])}
+    assert "the input that" in figure.texts[0].get_text()
+    assert not overlaps(figure)
+
+
 def test_bad_graphs_are_refused():
     graph = model_graph([("dense", 2)])
     with pytest.raises(TypeError, match=r"`graph` must be a graph with nodes .*list"):
