@@ -59,3 +59,16 @@ def test_gradient_of_the_soft_mask():
     (found,) = gradients(lambda: ops.sum(gate.mask(training=True)), gate.trainable_variables)
     m = special.expit(np.sqrt(200) * SCORES)
     np.testing.assert_allclose(found, 3 * np.sqrt(200) * m * (1 - m), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.5, 0.9, 1.0])
+def test_a_price_is_felt_by_links_that_have_hardened(progress):
+    """The cost is the soft mask; its slope has a part that hardness does not take away."""
+    gate = gate_at(progress, learning_rate_multiplier=3.0)
+    hardness = 200.0**progress
+    np.testing.assert_allclose(array(gate.cost(None)), array(gate.open_probability()), atol=1e-6)
+    (found,) = gradients(lambda: ops.sum(gate.cost(None)), gate.trainable_variables)
+    soft, plain = special.expit(hardness * SCORES), special.expit(SCORES)
+    expected = hardness * soft * (1 - soft) + (1 - 1 / hardness) * plain * (1 - plain)
+    np.testing.assert_allclose(found, 3.0 * expected, rtol=1e-4)
+    assert progress == 0 or found.min() > 0.1
