@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsevae.sparsity.compaction.labelling import Ends, label
 from sparsevae.sparsity.liveness import Kernel, follow
-from sparsevae.sparsity.liveness.pattern import channel_axis
+from sparsevae.sparsity.liveness.kernel import INPUT, OUTPUT
 
 
 def channel_graph(networks: Sequence[keras.Model]) -> nx.DiGraph:
@@ -58,11 +58,13 @@ class _Channels:
 
     def _add_links(self, node):
         layer = node.call.layer
+        before, after = (self._bundles[number] for number in (node.inputs[0], node.outputs[0]))
+        if np.isin(after, before).all():  # a mask for each place: the channels stay what they are
+            return
         weights = np.sqrt(np.square(node.rule.kernels(layer)).sum(axis=0))
-        tensors = (node.inputs[0], node.outputs[0])
         given, made = (
-            self._nodes(_channels(node.call, self._bundles[number], size), layer.name)
-            for number, size in zip(tensors, weights.shape, strict=True)
+            self._nodes(_channels(node, pattern, side, weights.shape[side]), layer.name)
+            for side, pattern in ((INPUT, before), (OUTPUT, after))
         )
         for i, o in np.argwhere(weights > 0):
             norm = self._graph.get_edge_data(given[i], made[o], {"weight": 0.0})["weight"]
@@ -92,8 +94,8 @@ def _live(live, bundles):
     return found
 
 
-def _channels(call, pattern, size):
+def _channels(node, pattern, side, size):
     """Bundle of each channel of a kernel, `size` of them."""
-    axis = channel_axis(call.layer)
+    axis = node.rule.axis(node.call, side)
     channels = np.moveaxis(pattern, axis, -1).reshape(-1, pattern.shape[axis])[0]
     return np.broadcast_to(channels, (size,)).tolist()

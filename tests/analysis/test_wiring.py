@@ -200,6 +200,24 @@ def test_a_convolutional_vae():
     assert len(of_reshape) == 64 and {units[n] for n in of_reshape} == {4}
 
 
+def test_a_mask_for_each_pixel():
+    vae = models.sparse_decoding_vae((4, 4, 1), 3, gate="pruned", hidden=8, decoder_hidden=5)
+    mask = vae.decoder.get_layer("decoder_mask").gate.open
+    is_open = RNG.random(mask.shape) < 0.3
+    mask.assign(is_open)
+    found = wiring(vae, RNG.normal(size=(4, 3)).astype("float32"))
+    np.testing.assert_array_equal(found.reach, is_open)
+    assert (found.functional_reach <= is_open).all()
+    n_hidden = sum(layer.name.startswith("decoder_dense") for layer in vae.decoder.layers)
+    np.testing.assert_array_equal(found.paths, is_open * 5.0**n_hidden)
+    latents = [node for node in found.graph if node[:2] == ("decoder", "input")]
+    assert len(latents) == 3
+    (pixels,) = [
+        n for n, r in found.graph.nodes(data="role") if r == "output" and n[0] == "decoder"
+    ]
+    assert all(nx.has_path(found.graph, latent, pixels) for latent in latents)
+
+
 GRAPH = BlockMechanisms().pixel_graph
 
 
