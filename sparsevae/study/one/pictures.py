@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -54,8 +53,6 @@ def save(figures: Mapping[str, Figure], folder: Path) -> None:
 def _wiring(stock: SparseVAE) -> dict[str, Figure]:
     """The diagram of a model without gates, if something is live and it has not too many links."""
     layers = [layer for network in stock.networks for layer in network.layers]
-    if any(isinstance(layer, keras.layers.EinsumDense) for layer in layers):
-        return {}  # its pixels are channels of an axis that the graph does not know
     kernels = [layer.kernel.numpy() for layer in layers if hasattr(layer, "kernel")]
     links = (np.any(kernel, axis=tuple(range(kernel.ndim - 2))) for kernel in kernels)
     if sum(map(np.count_nonzero, links)) > _MOST_LINKS:
