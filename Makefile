@@ -6,10 +6,18 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:
 
+# A sparse model and its dense twin side by side, a core each. Stopped, both go on from their last checkpoints.
+TRAIN = .venv/bin/python scripts/train.py --data dsprites --image-size 32 --n-steps 10000 --n-threads 1
+SPARSE = --gate binary --gate-options estimator threshold --control target_density --target-density 0.05
 demo: .venv/installed
-	.venv/bin/python scripts/train.py --name demo --n-steps 6000
-	.venv/bin/python scripts/evaluate.py runs/demo --metrics mig modularity explicitness sap dci_fast infomec
-	.venv/bin/python scripts/export.py runs/demo saved_models/demo --overwrite
+	@mkdir -p runs
+	@trap 'kill $$dense 2> /dev/null' INT TERM EXIT; \
+	$(TRAIN) --name demo-dense --gate none > runs/demo-dense.log 2>&1 & dense=$$!; \
+	$(TRAIN) --name demo $(SPARSE) && { wait $$dense || { tail -n 1 runs/demo-dense.log; exit 1; }; }
+	@echo
+	@.venv/bin/python scripts/compare.py runs/demo-dense runs/demo
+	@echo
+	@.venv/bin/python scripts/export.py runs/demo saved_models/demo --overwrite
 
 # Two processes of one thread each: a tiny model is quickest on one, and two cores are the least there is.
 # `worksteal` keeps neighbors together, so that what a file's tests share is seldom made twice.

@@ -323,7 +323,9 @@ PLACES = [
     ),
     Place("supervision_strength", 3.0, objective("gamma"), [3.0], LABELS),
     Place("n_labels", 4, n_labelled, 4, LABELS),
-    Place("analyses", ["decoder_view"], lambda j: [*j.record.get("analyses", {})], ["decoder_view"]),
+    Place(
+        "analyses", ["decoder_view"], lambda j: [*j.record.get("analyses", {})], ["decoder_view"]
+    ),
     # gates, and what closes them
     Place("gate", "hard_concrete", kinds, {gates.HardConcrete}),
     Place("gate", "binary", kinds, {gates.Binary}),
