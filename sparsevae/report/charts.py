@@ -26,6 +26,7 @@ _SHAPES = {
 _DENSITIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)  # that an axis names
 _ROWS = 400  # of a history that are drawn
 _LAYERS = ("encoder_", "decoder_")
+_CURVES = "curves"  # the data by name, which layers share and `charts.js` looks up
 _BURN_IN = 0.05  # share of a run that charts leave out at first: its ELBO is far below
 _LINES = {
     "elbo": "ELBO",
@@ -190,7 +191,7 @@ def _curves(rows, columns, unit, phases):
     )
     scale = alt.Scale(domain=names, range=_shades(names))
     color = alt.Color("line:N", scale=scale, legend=_legend() if len(names) > 1 else None)
-    base = alt.Chart(alt.Data(values=table)).transform_filter(
+    base = alt.Chart(alt.NamedData(_CURVES)).transform_filter(
         "datum.step >= x_from && datum.step <= x_to"
     )
     near = alt.selection_point(nearest=True, on="pointermove", empty=False, fields=["step", "line"])
@@ -212,7 +213,8 @@ def _curves(rows, columns, unit, phases):
     main = alt.FieldOneOfPredicate("line", _main(names))
     thick = base.transform_filter(main).mark_line(clip=True, strokeWidth=2.4)
     lines = [thin, thick.encode(x=x, y=y, color=color), marks.add_params(near)]
-    return _finished(alt.layer(*_bands(phases, x), *lines).add_params(*ends))
+    spec = _finished(alt.layer(*_bands(phases, x), *lines).add_params(*ends))
+    return {**spec, "datasets": {_CURVES: table}}
 
 
 def _bands(phases, x):

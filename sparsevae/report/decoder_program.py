@@ -49,7 +49,8 @@ def packed(array: np.ndarray) -> dict[str, Any]:
         ValueError: if a number is too large for float16, or not finite.
     """
     flat = np.asarray(array, np.float32).ravel()
-    small = flat.astype(np.float16)
+    with np.errstate(over="ignore"):  # seen below
+        small = flat.astype(np.float16)
     if not np.isfinite(small).all():
         raise ValueError("weights are too large for float16, or not finite")
     there = small != 0

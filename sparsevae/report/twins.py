@@ -1,12 +1,15 @@
 """The dense twin of a run: the same settings without gates."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sparsevae import records
 from sparsevae.study.controls import OF_GATES
+from sparsevae.study.settings import RunSettings
 
+_DEFAULTS = dataclasses.asdict(RunSettings("run"))
 _BESIDES = (*OF_GATES, "name", "where", "metrics", "analyses", "cut_threshold", "pruned_from")
 _BESIDES += ("n_threads", "checkpoint_every", "steps_per_execution")
 
@@ -40,4 +43,9 @@ def dense_twin(folder: Path, settings: Mapping[str, Any]) -> tuple[str, dict] | 
 
 def _same(a, b):
     fields = (a.keys() | b.keys()) - set(_BESIDES)
-    return all(a.get(field) == b.get(field) for field in fields)
+    return all(_of(a, field) == _of(b, field) for field in fields)
+
+
+def _of(settings, field):
+    """The default where a file is older than the field."""
+    return settings.get(field, _DEFAULTS.get(field))

@@ -26,10 +26,7 @@ const charts = [];
 
   function zoomable(figure, place, view) {
     const ends = () => [view.signal("x_from"), view.signal("x_to")];
-    const steps = view.data("source_0").map?.((row) => row.step).filter(Number.isFinite) ?? [];
-    const start = ends(), whole = [Math.min(start[0], ...steps), start[1]];
-    const first = figure.dataset.first === undefined ? 0 : Number(figure.dataset.first);
-    whole[0] = Math.min(whole[0], first);
+    const whole = [view.data("curves").reduce((first, row) => Math.min(first, row.step), ends()[0]), ends()[1]];
     const show = (a, b) => {
       const width = Math.max(b - a, (whole[1] - whole[0]) / 200);
       const low = Math.min(Math.max(a, whole[0]), whole[1] - Math.min(width, whole[1] - whole[0]));
