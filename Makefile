@@ -18,6 +18,7 @@ demo: .venv/installed
 	@.venv/bin/python scripts/compare.py runs/demo-dense runs/demo
 	@echo
 	@.venv/bin/python scripts/export.py runs/demo saved_models/demo --overwrite
+	@.venv/bin/python scripts/report.py runs/demo
 
 # Two processes of one thread each: a tiny model is quickest on one, and two cores are the least there is.
 # `worksteal` keeps neighbors together, so that what a file's tests share is seldom made twice.
@@ -40,7 +41,7 @@ lint: .venv/installed-dev
 	touch $@
 
 .venv/installed: .venv/python pyproject.toml constraints.txt
-	$(PIP) install --constraint constraints.txt --editable .
+	$(PIP) install --constraint constraints.txt --editable ".[report]"
 	touch $@
 
 .venv/installed-dev: .venv/installed
