@@ -13,6 +13,7 @@ from sparsevae.plots.gate_masks import block_average
 from sparsevae.report.embedding import base64_of
 from sparsevae.report.trained_model import TrainedModel
 
+LIMIT = 1_000_000  # links that are followed
 _N_CODES = 6  # at which the decoder's derivatives are taken
 _N_CHANNELS = 14  # of a layer that are drawn
 _N_LINKS = 40  # between two layers that are drawn
@@ -33,7 +34,13 @@ def wiring_explorer(model: TrainedModel) -> dict[str, Any]:
         (counts by layer), `channels` (by layer, `[channel, strength]`), `links` (of layers a and
         b, `[a, channel, b, channel, strength]`), `pixels`, `share`, `map` (base64 of uint8);
         `image_shape`.
+
+    Raises:
+        ValueError: if there are more open links than a graph can hold in seconds.
     """
+    n_links = sum(_n_links(network) for network in model.exact.networks)
+    if n_links > LIMIT:
+        raise ValueError(f"{n_links:,} links are open, and up to {LIMIT:,} can be followed here")
     wiring = analysis.wiring(model.exact, model.codes[:_N_CODES])
     return explained(wiring)
 
@@ -88,6 +95,13 @@ def mask_pictures(masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
 def masks_of(model: TrainedModel) -> list[dict[str, Any]]:
     """The masks of a model's gated layers as of `mask_pictures`."""
     return mask_pictures(sparsity.masks(model.vae))
+
+
+def _n_links(network):
+    """Weights that are not 0, those of a window as one."""
+    kernels = [v.numpy() for v in network.weights if v.path.endswith("kernel")]
+    windows = [kernel.reshape(-1, *kernel.shape[-2:]) for kernel in kernels]
+    return sum(int(np.count_nonzero(window.any(axis=0))) for window in windows)
 
 
 class _Layers:
