@@ -44,8 +44,8 @@ def latent_explorer(model: TrainedModel, limit: int = LIMIT) -> dict[str, Any]:
         return found | {"how": how, "grid": _grid(model, found["starts"])}
     n_weights, n_before = small.count_params(), model.exact.decoder.count_params()
     how = (
-        "The compacted decoder itself runs in this page, in JavaScript: "
-        f"{n_weights:,} of its {n_before:,} parameters are left, {size / 1e6:.2f} MB in float16."
+        f"The compacted decoder itself runs in this page, in JavaScript: {n_weights:,} of its "
+        f"{n_before:,} parameters are left, in float16 {size / 1e6:.2f} MB of the page."
     )
     return found | {"how": how, "program": program}
 

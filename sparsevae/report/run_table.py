@@ -15,6 +15,7 @@ from sparsevae.report.run_folder import RunFolder, number
 from sparsevae.study.controls import UNGATED
 from sparsevae.study.settings import RunSettings
 
+MINUS = "\N{MINUS SIGN}"
 _MEASURES = ("elbo", "kl", "active_latents", "density", "effective_density")
 _LABELS = ("gate", "control")  # of series, also where they are all that varies
 _OF_DENSITY = ("target_density", "strength", "bound")  # these move a run along a series
@@ -226,7 +227,7 @@ def _number(value):
     known = number(value)
     if known is None:
         return Cell("–")
-    return Cell(f"{known:.4g}".replace("-", "\N{MINUS SIGN}"), known)
+    return Cell(f"{known:.4g}".replace("-", MINUS), known)
 
 
 def _state(run):

@@ -11,7 +11,7 @@ from sparsevae.report.charts import front_chart
 from sparsevae.report.kinds import run_folders
 from sparsevae.report.rendering import rendered
 from sparsevae.report.run_folder import RunFolder, number, read_run
-from sparsevae.report.run_table import Cell, RunTable, run_links
+from sparsevae.report.run_table import MINUS, Cell, RunTable, run_links
 from sparsevae.study.searches.gap import FILE_NAME as GAP
 
 _TABLE = "trials.parquet"
@@ -106,9 +106,8 @@ def _gap(folder, missing):
     except (ValueError, TypeError, KeyError):
         missing.append(f"{GAP} could not be read.")
         return ""
-    return (
-        f"Δ = {dense - collapsed:.2f} nats: ELBO {collapsed:.2f} without latents, {dense:.2f} dense"
-    )
+    ends = f"ELBO {collapsed:.2f} without latents, {dense:.2f} dense".replace("-", MINUS)
+    return f"Δ = {dense - collapsed:.2f} nats: {ends}"
 
 
 def _card(row):
@@ -153,5 +152,5 @@ def _cell(value):
     if isinstance(value, float) and number(value) is None:
         return Cell("–")
     if number(value) is not None:
-        return Cell(f"{value:.4g}".replace("-", "\N{MINUS SIGN}"), float(value))
+        return Cell(f"{value:.4g}".replace("-", MINUS), float(value))
     return Cell("–" if value is None or value is pd.NA else str(value))

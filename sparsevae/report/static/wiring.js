@@ -40,6 +40,7 @@
       const step = 78, rows = Math.max(1, ...columns.map((k) => one.channels[k].length)), tall = rows * 20;
       const w = Math.max(columns.length * step, 200), h = tall + 46, places = new Map();
       for (const [name, value] of Object.entries({width: w, height: h, viewBox: `0 0 ${w} ${h}`})) svg.setAttribute(name, value);
+      Object.assign(svg.style, {maxWidth: `${1.15 * w}px`, minWidth: `${Math.min(w, 860)}px`});
       svg.setAttribute("aria-label", `Latent ${one.latent}: ` + columns.map((k) => `${layers[k].layer} ${one.reached[k]} of ${layers[k].n}`).join(", "));
       columns.forEach((k, column) => {
         const channels = one.channels[k], gap = tall / channels.length;
