@@ -39,11 +39,10 @@ def serve_report(
         FileNotFoundError: if the folder is of none of them.
         OSError: if the port is taken, in one line that says what to do.
     """
-    with open_server(folder, port) as server:
+    with open_server(folder, port) as server, contextlib.suppress(KeyboardInterrupt):
         if ready is not None:
             ready(f"http://{HOST}:{server.server_address[1]}/")
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve_forever(poll_interval=0.2)
+        server.serve_forever(poll_interval=0.2)
 
 
 def open_server(folder: str | Path, port: int) -> http.server.ThreadingHTTPServer:

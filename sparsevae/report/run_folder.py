@@ -11,7 +11,8 @@ import pandas as pd
 from sparsevae import records
 from sparsevae.checks import is_number
 
-_PICTURES = ("reconstructions", "traversals", "masks")
+_PICTURES = ("reconstructions", "traversals")  # of all runs that are complete
+_OF_GATES = ("masks", "mask_evolution", "wiring")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -75,7 +76,7 @@ def read_run(folder: str | Path, pictures: bool = True) -> RunFolder:
 
     Args:
         folder: Of a run.
-        pictures: Whether to read the pictures and the history of checkpoints too.
+        pictures: Whether to read the pictures too.
     """
     folder, missing = Path(folder), []
     written = _json(folder / "settings.json", missing)
@@ -92,7 +93,7 @@ def read_run(folder: str | Path, pictures: bool = True) -> RunFolder:
         analyses=_analyses(folder, record, missing),
         made_by=_made_by(written),
         failure=str(failed.get("reason", "")) if not record else "",
-        pictures=_pictures(folder / "pictures", missing) if pictures else {},
+        pictures=_pictures(folder / "pictures", missing, bool(record)) if pictures else {},
         missing=missing,
     )
 
@@ -162,15 +163,15 @@ def _made_by(written: dict) -> dict[str, str]:
     return found | ({"git commit": str(written["git_commit"])} if written.get("git_commit") else {})
 
 
-def _pictures(folder: Path, missing: list[str]) -> dict[str, bytes]:
+def _pictures(folder: Path, missing: list[str], is_complete: bool) -> dict[str, bytes]:
     found = {}
-    for name in _PICTURES:
+    for name in (*_PICTURES, *_OF_GATES):
         path = folder / f"{name}.png"
         content = path.read_bytes() if path.is_file() else b""
         if content.startswith(_PNG):
             found[name] = content
         elif path.exists():
             missing.append(f"pictures/{name}.png is not a PNG file.")
-    if not found:
-        missing.append("pictures/ holds no pictures yet.")
+        elif is_complete and name in _PICTURES:
+            missing.append(f"pictures/{name}.png is not there.")
     return found

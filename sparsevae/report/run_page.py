@@ -20,6 +20,8 @@ _ALT = {
     "reconstructions": "Images of the set above, their reconstructions below.",
     "traversals": "One row a latent, most used first: the decoded image while it moves.",
     "masks": "One heat map a layer: dark links are open.",
+    "mask_evolution": "Which links of each layer are open, over the steps of training.",
+    "wiring": "The live channels of the model and the strongest links between them.",
 }
 _LARGEST_PICTURE = 1_500_000  # bytes
 

@@ -1,7 +1,6 @@
 """A run, a study and a search of few steps, made once; and a browser, where there is one."""
 
 import dataclasses
-import json
 import os
 import shutil
 from pathlib import Path
@@ -53,7 +52,8 @@ def trained(tmp_path_factory):
     )
     picture = plots.reconstructions(data.images(np.arange(4)), data.images(np.arange(4)) / 255)
     (folder / "pictures").mkdir()
-    picture.savefig(folder / "pictures" / "reconstructions.png")
+    for name in ("reconstructions", "traversals"):
+        picture.savefig(folder / "pictures" / f"{name}.png")
     write_record(folder, settings, data)
     return folder
 
@@ -151,13 +151,6 @@ def search(trained, tmp_path_factory):
             parent / f"trial_{trial}" / "seed_0", record_of(trained, 0, "binary", 0.1, -30.0)
         )
     return parent
-
-
-def data_of(page, name):
-    """What a page holds for its scripts."""
-    text = Path(page).read_text(encoding="utf-8")
-    tag = f'<script type="application/json" id="data-{name}">'
-    return json.loads(text.split(tag)[1].split("</script>")[0])
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from decoders_of_all_builders import BUILDERS
 
-from sparsevae import models
 from sparsevae.report.decoder_program import decoder_program, packed, unpacked
 from sparsevae.report.latent_explorer import latent_explorer
 from sparsevae.report.trained_model import TrainedModel
 from sparsevae.sparsity import harden
-
-BUILDERS = {
-    "conv": lambda **gate: models.conv_vae((16, 32, 3), 4, **gate),
-    "mlp": lambda **gate: models.mlp_vae((6, 5, 1), 3, hidden=12, **gate),
-    "sparse_decoding": lambda **gate: models.sparse_decoding_vae(
-        (4, 5, 1), 3, hidden=8, decoder_hidden=6, **gate
-    ),
-}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from test_decoder_program import BUILDERS
+from decoders_of_all_builders import BUILDERS
 
 from sparsevae.report import write_report
 from sparsevae.report.decoder_program import decoder_program

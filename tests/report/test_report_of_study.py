@@ -4,9 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import data_of
+from page_contents import data_of, text_of
 from scipy import stats
-from test_report_of_run import text_of
 
 from sparsevae import records
 from sparsevae.report import write_report
