@@ -1,12 +1,13 @@
 """One page that explains a run, a study or a search: `sparsevae report runs/first`."""
 
+import contextlib
 import dataclasses
-import os
 from pathlib import Path
 
 import tyro
 
 from sparsevae.commands import pages, running
+from sparsevae.commands.running import quiet_tensorflow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Arguments:
 def report() -> None:
     """Parses, writes or serves, prints where."""
     arguments = tyro.cli(Arguments, description=__doc__)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if arguments.watch and (arguments.to is not None or arguments.runs):
+        raise ValueError("`watch` writes nothing, so `to` and `runs` cannot be given with it")
     room = pages.room()
+    looks_into_models = room.kind_of(arguments.folder) == "run" or arguments.runs
+    with quiet_tensorflow() if looks_into_models else contextlib.nullcontext():
+        pass  # a study's page needs no TensorFlow
     if arguments.watch:
-        if arguments.to is not None or arguments.runs:
-            raise ValueError("`watch` writes nothing, so `to` and `runs` cannot be given with it")
         room.serve_report(
             arguments.folder,
             arguments.port,

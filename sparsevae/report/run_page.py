@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sparsevae.report.charts import training_charts
 from sparsevae.report.control_phases import control_phases
+from sparsevae.report.curves import training_charts
 from sparsevae.report.embedding import png_address
 from sparsevae.report.rendering import rendered
 from sparsevae.report.run_folder import RunFolder, number, read_run
@@ -41,7 +41,7 @@ def run_page(folder: str | Path, live: str = "") -> str:
     charts = training_charts(run.history, control_phases(run.settings, int(planned or 0)))
     return rendered(
         "run.html",
-        {"charts": [chart["spec"] for chart in charts], **views},
+        {"charts": [chart.spec for chart in charts], **views},
         _SCRIPTS,
         live=live,
         title=run.name,

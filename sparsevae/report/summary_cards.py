@@ -40,7 +40,7 @@ def summary_cards(run: RunFolder, twin: Mapping[str, Any] | None) -> list[Card]:
     """
     measured, other = run.measured(), dict(twin or {})
     cards = [
-        _card("ELBO", "elbo", measured, other, _terms(measured)),
+        _card("ELBO", "elbo", measured, other, _terms(run)),
         _card("Active latents", "active_latents", measured, other, _of(run), digits=0),
     ]
     if "density" in measured:
@@ -85,11 +85,12 @@ def _clipped(value):
     return None if value is None else min(max(float(value), 0.0), 1.0)
 
 
-def _terms(measured):
+def _terms(run):
+    measured, when = run.measured(), "" if run.is_complete else ", last epoch of training"
     known = [_text(measured.get(name), 2) for name in ("reconstruction", "kl")]
     if None in known:
-        return "nats per image"
-    return f"nats per image: reconstruction {known[0]}, KL {known[1]}"
+        return f"nats per image{when}"
+    return f"nats per image{when}: reconstruction {known[0]}, KL {known[1]}"
 
 
 def _of(run):

@@ -25,7 +25,8 @@ Layer = tuple[str, str]
 def wiring_explorer(model: TrainedModel) -> dict[str, Any]:
     """Layers with their channels; for each latent those that it reaches, and its pixels.
 
-    A channel's strength for a latent is the sum over paths between them of the product of the
+    Channels are those that vary with the network's input and that its output needs. A channel's
+    strength for a latent is the sum over paths between them of the product of the
     norms of their links, as a share of the strongest channel of the layer. Of each layer the
     strongest channels are given, of each pair of layers the strongest links between these.
 
@@ -116,13 +117,17 @@ class _Layers:
             channels.sort()
             place |= {(*layer, channel): k for k, channel in enumerate(channels)}
         self.pairs: dict[tuple[Layer, Layer], np.ndarray] = {}
+        self._latents = ("decoder", "input")
+        live = graph.nodes(data="live")  # latents count also where only one side uses them
+        idle = {node for node, is_live in live if not is_live and node[:2] != self._latents}
         for a, b, weight in graph.edges(data="weight"):
+            if a in idle or b in idle:  # no path from an image to a latent, or back, is through it
+                continue
             pair = (a[:2], b[:2])
             if pair not in self.pairs:
                 self.pairs[pair] = np.zeros([len(self.channels[end]) for end in pair])
             self.pairs[pair][place[a], place[b]] = weight
         self.order = list(nx.lexicographical_topological_sort(nx.DiGraph(self.pairs.keys())))
-        self._latents = next(layer for layer in self.order if layer == ("decoder", "input"))
 
     def flow(self, latent: int) -> dict[str, Any]:
         """Channels and links of the paths through one latent."""

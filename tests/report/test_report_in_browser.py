@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from decoders_of_all_builders import BUILDERS
 
+from sparsevae import records
 from sparsevae.report import write_report
 from sparsevae.report.decoder_program import decoder_program
 from sparsevae.report.embedding import script_json
@@ -179,6 +180,26 @@ def test_light_and_dark_may_be_chosen(open_page, page):
     tab.page.locator("#theme").click()  # which files of one browser share
     assert tab.page.evaluate(color) == dark
     tab.page.evaluate("localStorage.clear()")
+
+
+def test_names_with_html_in_them_do_nothing(open_page, study, tmp_path):
+    """Neither in tables nor in what charts show near the mouse."""
+    name = "<img src=x onerror=alert(1)>"
+    folder = tmp_path / name
+    for k, part in enumerate(("seed-0_binary_0.1", "seed-1_binary_0.1")):
+        record = records.read_record(study / part)
+        record["settings"] |= {"control": name, "data": f"{name}{k}"}
+        record["scores"][name] = 0.5
+        records.write_record(folder / f"{name}{k}", record)
+    tab = open_page(write_report(folder, tmp_path / "page.html"))
+    assert tab.page.locator("h1").inner_text() == name
+    assert name in tab.page.locator("#runs").inner_text()
+    tab.page.locator(".drawing .mark-symbol path").first.hover()
+    shown = tab.page.locator("#vg-tooltip-element")
+    shown.wait_for()
+    assert name in shown.inner_text()
+    assert tab.page.locator("img").count() == 0
+    tab.check_quiet()
 
 
 def test_pictures_made_beforehand_move_too(open_page, run_folder, monkeypatch):
