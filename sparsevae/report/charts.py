@@ -39,23 +39,13 @@ def interval_chart(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             `low`, `high`, `n`.
     """
     series = list(dict.fromkeys(point["series"] for point in points))
-    ends = [point["at"] for point in points if point["density"] > 0] or [0.5, 1.0]
+    x = _density_axis([point["at"] for point in points if point["density"] > 0] or [0.5, 1.0])
     params = [
         alt.param(name="measure", value=points[0]["measure"]),
         alt.param(name="shown", value=series),
     ]
     base = alt.Chart(alt.Data(values=list(points))).transform_filter(
         "datum.measure == measure && datum.density > 0 && indexof(shown, datum.series) >= 0"
-    )
-    x = alt.X(
-        "at:Q",
-        title="density: share of links open",
-        scale=alt.Scale(type="log", domain=[min(ends) / 1.2, max(ends) * 1.2], nice=False),
-        axis=alt.Axis(
-            format="~p",
-            values=[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1],
-            grid=False,
-        ),
     )
     y = alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False))
     marks = series_marks(series)
@@ -73,6 +63,12 @@ def interval_chart(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ),
     ]
     return finished(alt.layer(*layers).add_params(*params), height=340)
+
+
+def _density_axis(places):
+    scale = alt.Scale(type="log", domain=[min(places) / 1.2, max(places) * 1.2], nice=False)
+    axis = alt.Axis(format="~p", values=[*_DENSITIES], grid=False)
+    return alt.X("at:Q", title="density: share of links open", scale=scale, axis=axis)
 
 
 @dataclasses.dataclass(frozen=True)

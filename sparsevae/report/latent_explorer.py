@@ -41,7 +41,7 @@ def latent_explorer(model: TrainedModel, limit: int = LIMIT) -> dict[str, Any]:
     except ValueError as error:
         how = "Pictures made beforehand, one latent at a time. "
         how += f"The decoder does not run here: {error}."
-        return found | {"how": how, "grid": _grid(model, found["starts"])}
+        return found | {"how": how, "grid": _grid(model, found["starts"], limit)}
     n_weights, n_before = small.count_params(), model.exact.decoder.count_params()
     how = (
         f"The compacted decoder itself runs in this page, in JavaScript: {n_weights:,} of its "
@@ -88,8 +88,8 @@ def _texts(step):
     return [text for part in parts for text in part.values() if isinstance(text, str)]
 
 
-def _grid(model, starts):
-    """One picture a start: a row a latent, a column a value of it."""
+def _grid(model, starts, limit):
+    """One picture a start, as many as there is room for: a row a latent, a column a value of it."""
     pictures = []
     for start in starts[:3]:
         z = np.tile(start["code"], (model.vae.latent_dim, len(_GRID), 1))
@@ -101,5 +101,8 @@ def _grid(model, starts):
         sheet = rows.transpose(0, 2, 1, 3, 4).reshape(
             len(rows) * height, len(_GRID) * width, rows.shape[-1]
         )
-        pictures.append(png_of(sheet))
+        picture = png_of(sheet)
+        if pictures and sum(map(len, (*pictures, picture))) > limit:
+            break
+        pictures.append(picture)
     return {"values": _GRID, "sheets": pictures}
