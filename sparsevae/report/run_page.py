@@ -55,7 +55,7 @@ def run_page(folder: str | Path, live: str = "") -> str:
         scores=score_rows(run.record.get("scores") or {}),
         findings=_findings(run.record),
         analyses=_analyses(run.analyses),
-        pictures=_pictures(run, missing, has_masks=bool(views["masks"])),
+        pictures=_pictures(run, missing, {name for name, view in views.items() if view}),
         settings={name: _text(value) for name, value in run.settings.items()},
         views=views,
         made=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
@@ -156,10 +156,10 @@ def _table(rows):
     return {"columns": columns, "rows": [[row.get(name) for name in columns] for row in rows]}
 
 
-def _pictures(run: RunFolder, missing: list[str], has_masks: bool) -> list[dict]:
+def _pictures(run: RunFolder, missing: list[str], drawn: set[str]) -> list[dict]:
     found = []
     for name, content in run.pictures.items():
-        if name == "masks" and has_masks:  # drawn from the model instead
+        if name in drawn:  # from the model
             continue
         if len(content) > _LARGEST_PICTURE:
             missing.append(f"pictures/{name}.png is too large for this page.")
