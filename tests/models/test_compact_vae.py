@@ -104,9 +104,7 @@ def test_latents_that_no_pixel_reads_are_dropped_from_the_mask():
     np.testing.assert_allclose(small.decoder(z[:, [0, 2]]), vae.decoder(z), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "objective", [sv.objectives.FactorVAE(10.0), sv.objectives.SpikeAndSlab()]
-)
+@pytest.mark.parametrize("objective", [sv.objectives.FactorVAE(10.0), sv.objectives.SpikeAndSlab()])
 def test_with_fewer_latents_the_objective_begins_anew_and_trains(objective):
     make = functools.partial(sparse_decoding_vae, hidden=8, decoder_hidden=6, n_data=100)
     vae = pruned(functools.partial(make, objective=objective), "links", 0.5)

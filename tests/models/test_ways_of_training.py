@@ -37,7 +37,11 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=WAYS)
+MORE = ("ema", "nadam", "schedule", "clipping", "float16", "annealed")  # like others, and slow
+PARAMS = [pytest.param(way, marks=pytest.mark.slow) if way in MORE else way for way in WAYS]
+
+
+@pytest.fixture(params=PARAMS)
 def make(request, make_vae):
     """Makes the compiled model of one way."""
     way = dict(WAYS[request.param])

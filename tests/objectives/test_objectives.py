@@ -79,6 +79,8 @@ def test_config_round_trip(member):
     loaded = keras.saving.deserialize_keras_object(config)
     assert type(loaded) is type(member)
     assert loaded.get_config() == member.get_config()
+    if isinstance(member, objectives.SpikeAndSlab):
+        return  # its losses need a decoder with a mask of its own: see test_spike_and_slab
     if isinstance(member, Objective):
         assert float(total(loaded)) == float(total(member))
     else:

@@ -1,7 +1,6 @@
 """Pages that renew themselves, and the commands that write and serve them."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -85,12 +84,19 @@ def test_a_taken_port_is_said_in_a_line(partial):
 
 def test_ctrl_c_ends_watching_cleanly(partial):
     command = [sys.executable, str(SCRIPT), str(partial), "--watch", "--port", "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
-    ) as process:
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored here
+    )
+    try:
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0 and "Traceback" not in out + err
 
 

@@ -15,6 +15,7 @@ def test_defaults_are_valid_and_are_json():
 NEEDED = {
     "pruned": {"control": "magnitude"},
     "distortion": {"bound": 90.0},
+    "mask": {"mask_from": "runs/a"},
     "spike_and_slab": {"model": "sparse_decoding"},
 }
 

@@ -1,8 +1,11 @@
 """Rotating the latents of runs: what stays the same, and what is measured."""
 
+import functools
+
 import numpy as np
 import pytest
 
+from sparsevae import metrics
 from sparsevae.study import RunSettings, run
 from sparsevae.study.one.impossibility import rotate_runs
 
@@ -15,7 +18,9 @@ def table(tmp_path_factory):
         settings = RunSettings(gate, gate=gate, n_steps=30, checkpoint_every=30, **common, **more)
         run(settings, parent)
         folders.append(parent / gate)
-    return rotate_runs(folders, [0, 30], n_rotations=2, n_images=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "evaluate", functools.partial(metrics.evaluate, n_samples=500))
+        return rotate_runs(folders, [0, 30], n_rotations=2, n_images=50)
 
 
 def test_there_is_a_row_for_each_case(table):

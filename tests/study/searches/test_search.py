@@ -163,6 +163,7 @@ def test_another_search_in_the_same_folder_is_refused(whole):
         run_search(folder, tuner="grid")
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(tmp_path):
     folder = prepare(tmp_path)
     rates = {"learning_rates": (1e-4, 1e8), "search_seed": 2}  # 0.002 and far too much twice
@@ -201,6 +202,7 @@ def test_udr_needs_several_seeds_and_no_labels(tmp_path):
         assert row["elbo"] == pytest.approx(np.mean(elbos)) and elbos[0] != elbos[1]
 
 
+@pytest.mark.slow
 def test_a_score_can_be_the_one_objective(tmp_path):
     result = run_search(prepare(tmp_path), objectives=["dci_es_explicitness"], n_trials=2)
     assert result.trials["on_front"].sum() == 1

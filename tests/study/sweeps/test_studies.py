@@ -77,7 +77,7 @@ def test_every_cell_is_run_into_the_table(whole):
     assert sorted(set(table["seed"])) == [0, 1] and list(table["step"]) == [12] * 4
     assert "4 of 4 runs" in output and "strength" in output
     assert {path.name for path in folder.iterdir() if path.name[0] != "."} == {
-        "table.parquet",
+        *("table.parquet", "report.html"),
         *table["run"],
     }
 
