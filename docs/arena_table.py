@@ -28,9 +28,11 @@ def method(row: pd.Series) -> str:
 
 
 def spread(values: pd.Series, digits: int) -> str:
-    """Mean and standard deviation."""
-    if values.isna().any():
+    """Mean and standard deviation, which one run has not."""
+    if values.isna().any() or not len(values):
         return ""
+    if len(values) == 1:
+        return f"{values.iloc[0]:.{digits}f}"
     return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
 
 
