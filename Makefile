@@ -1,7 +1,7 @@
 # `make demo` and `make test` work on a fresh machine with any Python >= 3.11; PYTHON=... chooses which.
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:

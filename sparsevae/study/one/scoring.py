@@ -79,5 +79,9 @@ def compare_encoders(run: str | Path, exported: str | Path) -> str:
     small = keras.saving.load_model(Path(exported) / "model.keras")
     found = sparsity.compare(vae.encoder, small.encoder)
     rows = found.totals.loc[["parameters", "ms, batch 1", "ms, batch 256"]]
-    parts = [f"{row.before:,.4g} -> {row.after:,.4g} {name}" for name, row in rows.iterrows()]
+    digits = {"parameters": 0}
+    parts = [
+        f"{row.before:,.{digits.get(name, 2)}f} -> {row.after:,.{digits.get(name, 2)}f} {name}"
+        for name, row in rows.iterrows()
+    ]
     return f"Smaller: {'; '.join(parts)}; codes within {found.largest_difference:.0e}"
