@@ -50,17 +50,20 @@ def rows(runs: pd.DataFrame):
     return [row for *_, row in sorted(found, key=lambda item: item[:2])]
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * len(table.columns)]
+    lines += [f"| {' | '.join(map(str, row))} |" for row in table.itertuples(index=False)]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Prints Markdown."""
     runs = sv.records.read_records(Path(sys.argv[1]))
     runs["method"] = runs.apply(method, axis=1)
     for beta, group in runs.groupby("beta"):
         table = pd.DataFrame(rows(group))
-        print(f"\nβ = {beta:g}\n")
-        print("| " + " | ".join(table.columns) + " |")
-        print("|" + "---|" * len(table.columns))
-        for row in table.itertuples(index=False):
-            print("| " + " | ".join(str(value) for value in row) + " |")
+        print(f"\nβ = {beta:g}\n\n{markdown(table)}")
 
 
 if __name__ == "__main__":

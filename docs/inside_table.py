@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from arena_table import method
+from arena_table import markdown, method
 from tqdm import tqdm
 
 import sparsevae as sv
@@ -45,13 +45,6 @@ def row(folder: Path) -> dict:
         **{"gain": found["factor_jacobian"]["gain_active"]},
         **{layer: rotation[layer] for layer in LAYERS},
     }
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Rows of a table of strings."""
-    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * len(table.columns)]
-    lines += ["| " + " | ".join(cells) + " |" for cells in table.itertuples(index=False)]
-    return "\n".join(lines)
 
 
 def means(runs: pd.DataFrame) -> pd.DataFrame:

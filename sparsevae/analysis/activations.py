@@ -45,11 +45,11 @@ def probed_layers(network: keras.Model, names: Sequence[str] | None) -> list[ker
     layers = [layer for layer in network.layers if not is_graph(layer)]
     known = {layer.name: layer for layer in layers}
     if names is None:
-        chosen = [layer for layer in layers if layer.weights and not _refusal(network, layer)]
+        chosen = [layer for layer in layers if layer.weights and not _refusal(layer)]
     else:
         chosen = [known[name] for name in names if name in known]
         for layer in chosen:
-            if refusal := _refusal(network, layer):
+            if refusal := _refusal(layer):
                 raise ValueError(
                     f"`layers` must have one output that can be probed. Received: {layer.name!r}, "
                     f"{refusal}"
@@ -73,7 +73,7 @@ def check_layers(networks: Sequence[keras.Model], names: Sequence[str] | None) -
         check_choice("layers", name, known)
 
 
-def _refusal(network: keras.Model, layer: keras.layers.Layer) -> str | None:
+def _refusal(layer: keras.layers.Layer) -> str | None:
     """Why a layer cannot be probed; None where it can."""
     if len(layer._inbound_nodes) != 1:
         return f"which is called {len(layer._inbound_nodes)} times"

@@ -11,6 +11,13 @@ from sparsevae.sparsity.liveness import Kernel, follow
 from sparsevae.sparsity.liveness.kernel import INPUT, OUTPUT
 
 
+def count_links(networks: Sequence[keras.Model]) -> int:
+    """Links of networks of stock layers with a weight that is not 0: what a graph of them costs."""
+    kernels = [v.numpy() for net in networks for v in net.weights if v.path.endswith("kernel")]
+    windows = (kernel.reshape(-1, *kernel.shape[-2:]) for kernel in kernels)
+    return sum(int(np.count_nonzero(window.any(axis=0))) for window in windows)
+
+
 def channel_graph(networks: Sequence[keras.Model]) -> nx.DiGraph:
     """The channels of networks of stock layers, and the links between them whose weights are not 0.
 

@@ -101,7 +101,7 @@ class Probes:
         self._wanted = wanted
         n = len(units)
         parts = np.split(np.arange(n), [n * 3 // 5, n * 4 // 5])
-        units = _standardized(units, parts[0])
+        units = standardized(units, parts[0])
         self.n_alive = units.shape[1]
         fit, choose, self._test = (units[part] for part in parts)
         y_fit, y_choose, self._y_test = (wanted.values[part] for part in parts)
@@ -147,7 +147,7 @@ class Probes:
         return np.maximum(_r2(self._y_test, test[:, chosen] * slope + self._means), 0)
 
 
-def _standardized(units, fit):
+def standardized(units: np.ndarray, fit: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Float64 units of mean 0 and variance 1 in the rows `fit`, without those that are constant."""
     mean = units[fit].mean(axis=0, dtype=np.float64)
     spread = units[fit].std(axis=0, dtype=np.float64)
@@ -186,7 +186,7 @@ def matching(first: np.ndarray, second: np.ndarray) -> float:
         first, second: Float arrays `(n_samples, n_units)` of the same samples; units that do not
             vary correlate with nothing.
     """
-    first, second = (_standardized(x, slice(None)) for x in (first, second))
+    first, second = (standardized(x) for x in (first, second))
     if not first.shape[1] or not second.shape[1]:
         return 0.0
     correlation = np.abs(first.T @ second) / len(first)

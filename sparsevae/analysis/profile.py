@@ -12,7 +12,14 @@ from tqdm import tqdm
 
 from sparsevae.analysis.activations import Activations, activations, as_inputs
 from sparsevae.analysis.interventions import kind_of_factors, periods
-from sparsevae.analysis.probes import Probes, linear_cka, matching, participation, targets
+from sparsevae.analysis.probes import (
+    Probes,
+    linear_cka,
+    matching,
+    participation,
+    standardized,
+    targets,
+)
 from sparsevae.checks import check_integer
 from sparsevae.data import ImageData, MissingFactorsError
 from sparsevae.data.ground_truth import FactorData
@@ -170,7 +177,7 @@ def _beside(before, here, n_rotations, rng):
     """Similarity to the layer that feeds this one."""
     if before is None:
         return dict.fromkeys(("cka", "matching", "matching_null"), np.nan)
-    units = _centered(here.values)
+    units = standardized(here.values)
     nulls = [
         matching(before.values, units @ _turn(units.shape[1], rng)) for _ in range(n_rotations)
     ]
@@ -179,13 +186,6 @@ def _beside(before, here, n_rotations, rng):
         "matching": matching(before.values, here.values),
         "matching_null": np.mean(nulls),
     }
-
-
-def _centered(values):
-    """Units that vary, of mean 0 and variance 1."""
-    spread = values.std(axis=0)
-    alive = spread > 1e-6
-    return (values[:, alive] - values[:, alive].mean(axis=0)) / spread[alive]
 
 
 def _kernel(layer, n_rotations, rng):

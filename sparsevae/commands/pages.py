@@ -14,10 +14,14 @@ def room() -> ModuleType:
     Raises:
         ImportError: naming the extra, if a package that it needs is not installed.
     """
-    for name in _NEEDED:
-        if importlib.util.find_spec(name) is None:
-            raise ImportError(f"Reports need {name}: pip install 'sparsevae[report]'")
+    if missing := _missing():
+        raise ImportError(f"Reports need {missing[0]}: pip install 'sparsevae[report]'")
     return importlib.import_module("sparsevae.report")
+
+
+def _missing() -> list[str]:
+    """Packages of the extra that are not installed."""
+    return [name for name in _NEEDED if importlib.util.find_spec(name) is None]
 
 
 def page_line(folder: str | Path, wanted: bool) -> str:
@@ -30,7 +34,7 @@ def page_line(folder: str | Path, wanted: bool) -> str:
     Returns:
         A line for the terminal; empty without the extra, or where no page is wanted.
     """
-    if not wanted or any(importlib.util.find_spec(name) is None for name in _NEEDED):
+    if not wanted or _missing():
         return ""
     try:
         return f"Page: {room().write_report(folder)}"

@@ -33,6 +33,7 @@ def unit_images(name: str, images: np.ndarray, ndim: int) -> np.ndarray:
 
 
 def check_length(name: str, values: np.ndarray, length: int) -> None:
+    """Refuses values that are not `(length,)`, naming the argument."""
     if values.shape != (length,):
         raise ValueError(f"`{name}` must have shape ({length},). Received: shape {values.shape}")
 

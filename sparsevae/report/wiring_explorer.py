@@ -9,6 +9,7 @@ import numpy as np
 
 from sparsevae import analysis, sparsity
 from sparsevae.analysis import Wiring
+from sparsevae.analysis.channel_graph import count_links
 from sparsevae.plots.gate_masks import block_average
 from sparsevae.report.embedding import base64_of
 from sparsevae.report.trained_model import TrainedModel
@@ -39,7 +40,7 @@ def wiring_explorer(model: TrainedModel) -> dict[str, Any]:
     Raises:
         ValueError: if there are more open links than a graph can hold in seconds.
     """
-    n_links = sum(_n_links(network) for network in model.exact.networks)
+    n_links = count_links(model.exact.networks)
     if n_links > LIMIT:
         raise ValueError(f"{n_links:,} links are open, and up to {LIMIT:,} can be followed here")
     wiring = analysis.wiring(model.exact, model.codes[:_N_CODES])
@@ -96,13 +97,6 @@ def mask_pictures(masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
 def masks_of(model: TrainedModel) -> list[dict[str, Any]]:
     """The masks of a model's gated layers as of `mask_pictures`."""
     return mask_pictures(sparsity.masks(model.vae))
-
-
-def _n_links(network):
-    """Weights that are not 0, those of a window as one."""
-    kernels = [v.numpy() for v in network.weights if v.path.endswith("kernel")]
-    windows = [kernel.reshape(-1, *kernel.shape[-2:]) for kernel in kernels]
-    return sum(int(np.count_nonzero(window.any(axis=0))) for window in windows)
 
 
 class _Layers:

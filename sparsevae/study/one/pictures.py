@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sparsevae import objectives, plots, sparsity
-from sparsevae.analysis.channel_graph import channel_graph
+from sparsevae.analysis.channel_graph import channel_graph, count_links
 from sparsevae.data import ImageData
 from sparsevae.models import SparseVAE
 from sparsevae.records import atomic_file
@@ -52,10 +52,7 @@ def save(figures: Mapping[str, Figure], folder: Path) -> None:
 
 def _wiring(stock: SparseVAE) -> dict[str, Figure]:
     """The diagram of a model without gates, if something is live and it has not too many links."""
-    layers = [layer for network in stock.networks for layer in network.layers]
-    kernels = [layer.kernel.numpy() for layer in layers if hasattr(layer, "kernel")]
-    links = (np.any(kernel, axis=tuple(range(kernel.ndim - 2))) for kernel in kernels)
-    if sum(map(np.count_nonzero, links)) > _MOST_LINKS:
+    if count_links(stock.networks) > _MOST_LINKS:
         return {}
     graph = channel_graph(list(stock.networks))
     return (

@@ -11,12 +11,8 @@ from sparsevae.study.settings import RunSettings
 
 FILE_NAME = "settings.json"
 PACKAGES = ("sparsevae", "keras", "tensorflow", "tensorflow-probability", "numpy")
-_MAY_CHANGE = {
-    "n_steps",
-    "metrics",
-    "analyses",
-    "cut_threshold",
-}  # all others decide what each step does
+# all others decide what each step does
+_MAY_CHANGE = {"n_steps", "metrics", "analyses", "cut_threshold"}
 
 
 @dataclasses.dataclass(frozen=True)
