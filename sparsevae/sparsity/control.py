@@ -1,6 +1,7 @@
 """The contract of a control: what opens and closes the gates of a model while it trains."""
 
 import abc
+import weakref
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -86,7 +87,7 @@ class Control(Part, abc.ABC):
         Raises:
             ValueError: if the control already belongs to other layers, or cannot act on these.
         """
-        taken = [id(layer) for layer in layers]
+        taken = [weakref.ref(layer) for layer in layers]  # an address may be taken again
         if self.__dict__.setdefault("_taken", taken) != taken:
             raise ValueError(
                 "`control` must belong to one model, as it keeps that model's time. Make another: "

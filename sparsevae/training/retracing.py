@@ -1,5 +1,7 @@
 """Steps are traced anew when what they were traced with has changed."""
 
+import weakref
+
 import keras
 
 from sparsevae.training.part import Part
@@ -29,7 +31,7 @@ class Retracing:
         Raises:
             ValueError: if there are weights that the optimizer was not built for.
         """
-        parts = [(id(part), part.n_changes) for part in self.parts]
+        parts = [(weakref.ref(part), part.n_changes) for part in self.parts]
         weights = self._traced_weights if parts_only else self.known_weights()
         if (parts, weights) == (self._traced_parts, self._traced_weights):
             return

@@ -1,5 +1,7 @@
 """Every misuse of `sparsify` and of controls has one clear line."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -346,6 +348,20 @@ def test_a_subclass_that_runs_its_graph_as_it_is_will_do():
         x = np.ones((2, 4), "float32")
         sparse = sv.sparsify(model, PRUNED)
         np.testing.assert_array_equal(np.array(sparse(x)), np.array(model(x)))
+
+
+def test_a_control_of_layers_that_are_gone_is_refused_to_those_at_their_address():
+    control, gone = Strength(1.0), GatedDense(2, gate=LEARNED)
+    gone.build((None, 4))
+    control.take([gone])
+    address = id(gone)
+    del gone
+    gc.collect()
+    others = []
+    while address not in map(id, others[-1:]) and len(others) < 100_000:
+        others.append(object.__new__(GatedDense))
+    with pytest.raises(ValueError, match="`control` must belong to one model"):
+        control.take(others[-1:])
 
 
 def test_a_control_for_a_model_without_gates_is_refused():
