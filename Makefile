@@ -7,8 +7,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .DELETE_ON_ERROR:
 
 # A sparse model and its dense twin side by side, a core each. Stopped, both go on from their last checkpoints.
-TRAIN = .venv/bin/python scripts/train.py --data dsprites --image-size 32 --n-steps 10000 --n-threads 1
-SPARSE = --gate binary --gate-options estimator threshold --control target_density --target-density 0.05
+TRAIN = .venv/bin/python scripts/train.py --data dsprites --image-size 32 --beta 4 --n-steps 10000 --n-threads 1
+SPARSE = --gate binary --gate-options estimator threshold --control target_density --target-density 0.02
 demo: .venv/installed
 	@mkdir -p runs
 	@trap 'kill $$dense 2> /dev/null' INT TERM EXIT; \

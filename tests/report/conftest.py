@@ -165,12 +165,12 @@ def chromium():
 @pytest.fixture(scope="module")  # its event loop is in the way of other modules
 def browser(chromium, tmp_path_factory):
     """Debian's chromium by playwright."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    from playwright import sync_api
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
         "--disable-background-networking --disable-component-update --disable-sync"
     )
-    with playwright.sync_playwright() as driver:
+    with sync_api.sync_playwright() as driver:
         context = driver.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("browser"), executable_path=chromium, args=flags.split()
         )

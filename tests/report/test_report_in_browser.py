@@ -1,7 +1,6 @@
 """Pages in a browser: no error, no request, and what moves when something is touched.
 
-Skipped where chromium or playwright is missing; axe-core's `axe.min.js` is looked for at
-SPARSEVAE_AXE.
+Skipped where chromium is missing; axe-core's `axe.min.js` is looked for at SPARSEVAE_AXE.
 """
 
 import os
