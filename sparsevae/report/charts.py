@@ -87,28 +87,33 @@ def series_marks(series: Sequence[str]) -> list[Mark]:
     return [Mark(color, shape, _SHAPES[shape]) for color, shape in pairs]
 
 
-def front_chart(points: Sequence[Mapping[str, Any]], x: str, y: str) -> dict[str, Any]:
+def front_chart(
+    points: Sequence[Mapping[str, Any]], x: str, y: str, log_x: bool = False, line: bool = True
+) -> dict[str, Any]:
     """Trials of a search by two values, those on the front marked.
 
     Args:
         points: Dicts of `x`, `y`, `trial`, `kind` ("on the front", "beaten", "dense") and `what`.
         x: What the values are.
         y: Likewise.
+        log_x: Whether x has a log scale.
+        line: Whether a line joins the front; of more than two objectives it is a surface.
     """
     kinds = ["on the front", "beaten", "dense"]
     color = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=list(COLORS[:3])))
     chart = alt.Chart(alt.Data(values=list(points)))
-    ends = {"scale": alt.Scale(zero=False, padding=12)}
+    ends = {"zero": False, "padding": 12}
+    scale = alt.Scale(type="log", **ends) if log_x else alt.Scale(**ends)
     marks = chart.mark_point(filled=True, size=80, opacity=0.9).encode(
-        x=alt.X("x:Q", title=x, **ends),
-        y=alt.Y("y:Q", title=y, **ends),
+        x=alt.X("x:Q", title=x, scale=scale),
+        y=alt.Y("y:Q", title=y, scale=alt.Scale(**ends)),
         color=color.legend(_LEGEND),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds), legend=_LEGEND),
         tooltip=["trial:N", "kind:N", "x:Q", "y:Q", "what:N"],
     )
-    line = (
+    joined = (
         chart.transform_filter("datum.kind == 'on the front'")
         .mark_line(strokeWidth=1, opacity=0.6)
         .encode(x="x:Q", y="y:Q", color=color)
     )
-    return finished(alt.layer(line, marks))
+    return finished(alt.layer(*([joined] if line else []), marks))

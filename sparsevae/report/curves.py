@@ -47,9 +47,9 @@ def training_charts(
         phases: First and last step of each phase of the control by name.
 
     Returns:
-        None for a history of no rows.
+        None for a history of less than two steps, which make no curve.
     """
-    if history.empty:
+    if history["step"].nunique() < 2:
         return []
     every = -(-len(history) // _ROWS)
     rows = pd.concat([history.iloc[::every], history.tail(1)]).drop_duplicates("step")
@@ -94,21 +94,22 @@ def _curves(columns: Sequence[str]) -> list[Curve]:
 
 
 def _spec(rows, curves, unit, phases):
-    first, last = rows["step"].min(), max(rows["step"].max(), rows["step"].min() + 1)
-    begin = first + _BURN_IN * (last - first) if len(rows) > 10 else first
+    first, last = rows["step"].min(), rows["step"].max()
+    burnt_in = rows["step"] >= first + (_BURN_IN * (last - first) if len(rows) > 10 else 0)
+    begin, gap = rows["step"][burnt_in].min(), rows["step"].diff().max()
     ends = [alt.param(name="x_from", value=float(begin)), alt.param(name="x_to", value=float(last))]
     table = [  # NaN is written as null
         {"step": float(step), "line": curve.name, "value": float(value)}
         for curve in curves
         for step, value in zip(rows["step"], rows[curve.column], strict=True)
     ]
-    seen = {"domainMin": alt.ExprRef("x_from"), "domainMax": alt.ExprRef("x_to")}
+    seen = [alt.ExprRef("x_from"), alt.ExprRef("x_to")]  # and no extent of what may be no data
     x = alt.X(
         "step:Q",
-        scale=alt.Scale(**seen, nice=False, zero=False),
+        scale=alt.Scale(domain=seen, nice=False, zero=False),
         axis=alt.Axis(format="~s", tickCount=6, grid=False),
     )
-    layers = [*_bands(phases, x), *_lines(curves, x, _values(unit))]
+    layers = [*_bands(phases, x), *_lines(curves, x, _values(unit), float(gap))]
     return {**finished(alt.layer(*layers).add_params(*ends)), "datasets": {_DATA: table}}
 
 
@@ -123,13 +124,13 @@ def _values(unit):
     return alt.Y("value:Q", title=unit, scale=scale, axis=axis)
 
 
-def _lines(curves, x, y):
-    """Lines, and their points near the mouse."""
+def _lines(curves, x, y, gap):
+    """Lines, and their points near the mouse; from a row before what is seen to a row after it."""
     names = [curve.name for curve in curves]
     scale = alt.Scale(domain=names, range=[curve.color for curve in curves])
     color = alt.Color("line:N", scale=scale, legend=None)  # the page has one
     base = alt.Chart(alt.NamedData(_DATA)).transform_filter(
-        "datum.step >= x_from && datum.step <= x_to"
+        f"datum.step > x_from - {gap} && datum.step < x_to + {gap}"
     )
     lines = []
     for thick in (False, True):

@@ -146,6 +146,8 @@ def _history(path: Path, missing: list[str]) -> pd.DataFrame:
         missing.append(
             f"history.csv has {gaps} of {len(table)} rows without a finite ELBO; curves have gaps."
         )
+    if table["step"].nunique() == 1:
+        missing.append("history.csv has one step, as after one epoch: there are no curves.")
     return table.sort_values("step").reset_index(drop=True)
 
 

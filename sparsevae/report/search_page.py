@@ -13,8 +13,10 @@ from sparsevae.report.rendering import rendered
 from sparsevae.report.run_folder import RunFolder, number, read_run
 from sparsevae.report.run_table import MINUS, Cell, RunTable, run_links
 from sparsevae.study.searches.gap import FILE_NAME as GAP
+from sparsevae.study.searches.trial import of_record
 
-_TABLE = "trials.parquet"
+_TABLE, _SETTINGS = "trials.parquet", "search.json"
+_IN_WORDS = {"elbo": "ELBO, nats per image", "kl": "KL", "strength_in_gaps": "strength, in Δ"}
 _MEASURED = ("elbo", "density", "kl", "active_latents")
 _WHAT = ("gate", "where", "strength", "strength_in_gaps", "target_density", "beta", "learning_rate")
 
@@ -23,27 +25,54 @@ def search_page(folder: str | Path, page: str | Path | None = None, live: str = 
     """The page of a search, whole or not, as HTML; arguments as of `study_page`."""
     folder = Path(folder)
     missing: list[str] = []
-    trials = _trials(folder, missing)
-    points = _points(trials, folder)
+    objectives, over = _aims(folder, missing)
+    trials = _trials(folder, objectives, missing)
+    over = f"{over}_in_gaps" if f"{over}_in_gaps" in trials else over  # not while it goes on
+    x, y = _axes(objectives, over)
+    points = _points(trials, folder, x, y)
     front = trials[trials["on_front"]] if "on_front" in trials else trials.head(0)
+    names = {"x": _IN_WORDS.get(x, x), "y": _IN_WORDS.get(y, y)}
+    chart = front_chart(points, **names, log_x=x == over, line=len(objectives) == 2)
     links = _links(folder, Path(page or folder / "report.html"), bool(live))
     return rendered(
         "search.html",
-        {"charts": [front_chart(points, "density", "ELBO, nats per image")] if points else []},
+        {"charts": [chart] if points else []},
         ("page", "charts") if points else ("page",),
         live=live,
         title=folder.resolve().name,
         missing=missing,
         gap=_gap(folder, missing),
         counts=trials["status"].value_counts().to_dict() if "status" in trials else {},
-        cards=[_card(row) for row in front.to_dict("records")],
+        cards=[_card(row, objectives) for row in front.to_dict("records")],
         points=points,
+        axes=names,
         table=_table(trials, links),
         made=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
     )
 
 
-def _trials(folder, missing):
+def _aims(folder, missing):
+    """Objectives of the search, and the setting that it varies; the usual ones if not known."""
+    try:
+        plan = records.read_json(folder / _SETTINGS)["plan"]
+        objectives, over = plan["objectives"], plan["over"]
+    except (ValueError, OSError, TypeError, KeyError):
+        objectives = None
+    if not isinstance(objectives, list) or not objectives:
+        missing.append(f"{_SETTINGS} could not be read: taken for one of ELBO and density.")
+        return ["elbo", "density"], "strength"
+    return [str(name) for name in objectives], str(over)
+
+
+def _axes(objectives, over):
+    """What lies on the axes: two objectives, density on x; or one, over what varies."""
+    if len(objectives) == 1:
+        return over, objectives[0]
+    first, second = objectives[:2]
+    return (first, second) if first == "density" else (second, first)
+
+
+def _trials(folder, objectives, missing):
     """The table of the search, or while it goes on what the folders of trials tell."""
     path = folder / _TABLE
     if path.is_file():
@@ -54,14 +83,14 @@ def _trials(folder, missing):
     else:
         missing.append(f"{_TABLE} is not there yet: the search goes on, its front is not known.")
     places = [p for p in sorted(folder.glob("trial_*")) if p.is_dir()]
-    return pd.DataFrame([_row(place, _runs(place)) for place in places])
+    return pd.DataFrame([_row(place, _runs(place), objectives) for place in places])
 
 
 def _runs(place):
     return [read_run(run, pictures=False) for run in run_folders(place)]
 
 
-def _row(place: Path, runs: list[RunFolder]) -> dict[str, Any]:
+def _row(place: Path, runs: list[RunFolder], objectives: list[str]) -> dict[str, Any]:
     first = runs[0] if runs else None
     state = "running"
     if runs and all(run.is_complete for run in runs):
@@ -71,29 +100,26 @@ def _row(place: Path, runs: list[RunFolder]) -> dict[str, Any]:
     row: dict[str, Any] = {"trial": place.name.removeprefix("trial_"), "status": state}
     settings = first.settings if first else {}
     row |= {name: settings[name] for name in _WHAT if name in settings}
-    measured = first.measured() if first else {}
-    return row | {name: measured.get(name) for name in _MEASURED}
+    measured = {**first.record.get("scores", {}), **first.measured()} if first else {}
+    return row | {name: measured.get(name) for name in dict.fromkeys([*objectives, *_MEASURED])}
 
 
-def _points(trials, folder):
+def _points(trials, folder, x, y):
     points = []
-    if not {"elbo", "density"} <= set(trials):
+    if not {x, y} <= set(trials):
         return points
-    known = trials.dropna(subset=["elbo", "density"])
-    for row in known.to_dict("records"):
+    for row in trials.dropna(subset=[x, y]).to_dict("records"):
+        what = ", ".join(f"{name} {row[name]}" for name in _WHAT if name in row)
         kind = "on the front" if row.get("on_front") else "beaten"
-        points.append({**_point(row, kind), "trial": str(row["trial"])})
+        points.append({"kind": kind, "what": what, "trial": str(row["trial"])})
+        points[-1] |= {"x": float(row[x]), "y": float(row[y])}
     dense = folder / "dense"
     if records.is_complete(dense):
         record = read_run(dense, pictures=False).record
-        if number(record.get("elbo")) is not None:
-            points.append({**_point({"density": 1.0, **record}, "dense"), "trial": "dense"})
+        at = of_record({"density": 1.0, "scores": {}, **record}, [x, y])
+        if None not in (number(at[x]), number(at[y])):
+            points.append({"kind": "dense", "what": "", "trial": "dense", "x": at[x], "y": at[y]})
     return points
-
-
-def _point(row, kind):
-    what = ", ".join(f"{name} {row[name]}" for name in _WHAT if name in row)
-    return {"x": float(row["density"]), "y": float(row["elbo"]), "kind": kind, "what": what}
 
 
 def _gap(folder, missing):
@@ -110,13 +136,14 @@ def _gap(folder, missing):
     return f"Δ = {dense - collapsed:.2f} nats: {ends}"
 
 
-def _card(row):
-    values = {name: row[name] for name in _WHAT if name in row}
+def _card(row, objectives):
+    first, *others = dict.fromkeys([*objectives, "elbo", "density"])
+    known = [*others, *(name for name in _WHAT if name in row)]
     return {
         "trial": row["trial"],
-        "elbo": row.get("elbo"),
-        "density": row.get("density"),
-        "what": ", ".join(f"{name} {_cell(value).text}" for name, value in values.items()),
+        "name": _IN_WORDS.get(first, first),
+        "value": row.get(first),
+        "what": ", ".join(f"{name} {_cell(row.get(name)).text}" for name in known),
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser_tab import Tab
 
 from sparsevae import plots, records
 
@@ -144,6 +145,8 @@ def search(trained, tmp_path_factory):
     )
     parent.mkdir()
     trials.to_parquet(parent / "trials.parquet")
+    plan = {"objectives": ["elbo", "density"], "over": "strength"}
+    records.write_json(parent / "search.json", {"plan": plan})
     records.write_json(parent / "gap.json", {"collapsed": -100.0, "dense": -25.0})
     records.write_record(parent / "dense", record_of(trained, 0, "none", 1.0, -25.0))
     for trial in trials.trial[:2]:
@@ -166,6 +169,7 @@ def chromium():
 def browser(chromium, tmp_path_factory):
     """Debian's chromium by playwright."""
     from playwright import sync_api
+
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
         "--disable-background-networking --disable-component-update --disable-sync"
@@ -176,3 +180,17 @@ def browser(chromium, tmp_path_factory):
         )
         yield context
         context.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens pages, and closes them."""
+    tabs = []
+
+    def open_page(*args, **kwargs):
+        tabs.append(Tab(browser, *args, **kwargs))
+        return tabs[-1]
+
+    yield open_page
+    for tab in tabs:
+        tab.page.close()

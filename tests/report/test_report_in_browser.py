@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from browser_tab import SIZES, column, pixels
 from decoders_of_all_builders import BUILDERS
 
 from sparsevae import records
@@ -18,46 +19,6 @@ from sparsevae.report.embedding import script_json
 from sparsevae.sparsity import harden
 
 STATIC = Path(__file__).parents[2] / "sparsevae" / "report" / "static"
-SIZES = {"wide": (1280, 900), "phone": (390, 844)}
-
-
-class Tab:
-    """A page that is open, and all that it says and asks for."""
-
-    def __init__(self, browser, path, size=SIZES["wide"], scheme="light"):
-        self.page, self.said, self.asked = browser.new_page(), [], []
-        self.page.on("console", lambda one: self.said.append(f"{one.type}: {one.text}"))
-        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.emulate_media(color_scheme=scheme)
-        self.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
-        self.page.goto(path.as_uri())
-        n_charts = self.page.locator("figure.chart").count()
-        drawn = f"document.querySelectorAll('[data-drawn]').length === {n_charts}"
-        self.page.wait_for_function(drawn)
-
-    def check_quiet(self):
-        """Nothing in the console, and no request but for the file itself."""
-        assert self.said == []
-        assert [url for url in self.asked if not url.startswith("data:")] == self.asked[:1]
-
-
-@pytest.fixture
-def open_page(browser):
-    """Opens pages, and closes them."""
-    tabs = []
-
-    def open_page(*args, **kwargs):
-        tabs.append(Tab(browser, *args, **kwargs))
-        return tabs[-1]
-
-    yield open_page
-    for tab in tabs:
-        tab.page.close()
-
-
-def pixels(page, canvas):
-    return page.evaluate(f"document.getElementById('{canvas}').toDataURL()")
 
 
 def test_a_slider_changes_the_picture(open_page, page):
@@ -111,10 +72,11 @@ def test_charts_zoom_by_keys_buttons_and_mouse(open_page, page):
     tab.check_quiet()
 
 
-def column(page, table, name):
-    heads = page.locator(f"#{table} thead th")
-    k = [heads.nth(i).get_attribute("data-column") for i in range(heads.count())].index(name)
-    return page.locator(f"#{table} tbody tr:not([hidden]) td:nth-child({k + 1})").all_inner_texts()
+def test_zoomed_to_where_no_phase_has_room_for_its_name_it_is_quiet(open_page, page):
+    tab = open_page(page)
+    zoom = "charts[0].signal('x_from', 11.9).signal('x_to', 11.91).runAsync()"
+    tab.page.evaluate(f"async () => {{ await {zoom}; }}")
+    tab.check_quiet()
 
 
 def test_tables_sort_and_filter(open_page, study, tmp_path):

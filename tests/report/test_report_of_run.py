@@ -81,6 +81,10 @@ DAMAGE = {
     ),
     "settings cut off": (lambda f: cut(f / "settings.json"), "settings.json could not be read"),
     "NaN in the history": (spoil_history, "2 of 3 rows without a finite ELBO"),
+    "a history of one step": (
+        lambda f: pd.read_csv(f / "history.csv").head(1).to_csv(f / "history.csv"),
+        "history.csv has one step",
+    ),
     "an empty history": (lambda f: (f / "history.csv").write_text(""), "history.csv could not"),
     "no history": (lambda f: (f / "history.csv").unlink(), "history.csv is not there"),
     "no step": (lambda f: (f / "history.csv").write_text("a\n1\n"), "no column `step`"),

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from page_contents import data_of, text_of
 from scipy import stats
@@ -91,6 +92,46 @@ def test_page_of_a_search_has_front_and_trials(search, tmp_path):
     assert "trial 00" in text and "diverged" in text
     kinds = [point["kind"] for point in _values(data_of(page, "charts")[0])]
     assert sorted(kinds) == ["dense", "on the front", "on the front"]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "axes", "n_layers", "dense"),
+    [
+        (["mig"], ("strength_in_gaps", "mig"), 1, []),
+        (["density", "mig"], ("density", "mig"), 2, [(1.0, 0.2)]),
+        (["mig", "elbo", "density"], ("elbo", "mig"), 1, [(-25.0, 0.2)]),
+    ],
+)
+def test_the_chart_of_a_search_is_of_its_objectives(
+    search, tmp_path, objectives, axes, n_layers, dense
+):
+    folder = tmp_path / "search"
+    shutil.copytree(search, folder)
+    plan = {"objectives": objectives, "over": "strength"}
+    records.write_json(folder / "search.json", {"plan": plan})
+    trials = pd.read_parquet(folder / "trials.parquet")
+    trials = trials.assign(mig=[0.125, 0.375, np.nan], strength_in_gaps=trials.strength / 75)
+    trials.to_parquet(folder / "trials.parquet")
+    page = write_report(folder)
+    chart = data_of(page, "charts")[0]
+    points = [(one["x"], one["y"]) for one in _values(chart) if one["kind"] != "dense"]
+    assert points == [tuple(row) for row in trials[list(axes)].head(2).to_numpy()]
+    assert [(o["x"], o["y"]) for o in _values(chart) if o["kind"] == "dense"] == dense
+    assert len(chart["layer"]) == n_layers
+    assert "0.125" in text_of(page).split("Trials")[0]
+    (folder / "trials.parquet").unlink()  # as while it goes on
+    going_on = _values(data_of(write_report(folder), "charts")[0])
+    assert [one["y"] for one in going_on if one["kind"] == "beaten"] == [0.2, 0.2]
+
+
+def test_a_search_whose_plan_is_damaged_is_drawn_as_usual(search, tmp_path):
+    folder = tmp_path / "search"
+    shutil.copytree(search, folder)
+    for damage in ("{", "[]", '{"plan": {"objectives": "elbo", "over": 3}}'):
+        (folder / "search.json").write_text(damage)
+        page = write_report(folder)
+        assert "search.json could not be read" in text_of(page)
+        assert len(_values(data_of(page, "charts")[0])) == 3
 
 
 def test_a_search_that_goes_on_has_a_page(search, tmp_path):
