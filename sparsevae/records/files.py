@@ -128,7 +128,7 @@ def read_json(path: str | Path) -> Any:
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # of the decoder, or of the JSON parser
+    except (ValueError, RecursionError) as error:  # of the decoder, or of the JSON parser
         raise ValueError(
             f"`path` must be a whole JSON file; this one is cut off or damaged ({error}). "
             f"Received: {path}"
@@ -246,13 +246,19 @@ def _put_in_place(temporary: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def _removed_on_failure(temporary: Path, path: Path) -> Iterator[None]:
-    """Removes `temporary` when the block raises, and says plainly when the disk is full."""
+    """Removes `temporary` when the block raises, and says plainly when the disk is full.
+
+    An error of the system about `temporary` is one about `path`, which is what was asked for.
+    """
     try:
         yield
     except BaseException as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         written = _size(temporary) if full else 0
-        _remove(temporary)
+        with contextlib.suppress(OSError):  # the first error tells more
+            _remove(temporary)
+        if isinstance(error, OSError) and str(error.filename) == str(temporary):
+            error.filename = str(path)
         if not full:
             raise
         raise OSError(

@@ -20,7 +20,7 @@ def control_phases(settings: Mapping[str, Any], n_steps: int) -> dict[str, tuple
         settings: Of a run, by field.
         n_steps: Steps that the phases are laid out for.
     """
-    kind = KINDS.get(settings.get("control"))
+    kind = KINDS.get(str(settings.get("control")))
     if kind is None or settings.get("gate") in UNGATED:
         return {}
     if "open_until" not in kind.own:

@@ -1,6 +1,7 @@
 """What is in the folder of a run, whatever state it is in."""
 
 import dataclasses
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ from sparsevae.checks import is_number
 
 _PICTURES = ("reconstructions", "traversals")  # of all runs that are complete
 _OF_GATES = ("masks", "mask_evolution", "wiring")
-_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_NUMBERS = ("step", "elbo", "kl", "reconstruction", "active_latents", "density")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +70,11 @@ class RunFolder:
 
 def number(value: Any) -> float | None:
     """The value as a float if it is a finite number, else None."""
-    return float(value) if is_number(value) and math.isfinite(value) else None
+    try:
+        known = float(value) if is_number(value) else math.nan
+    except OverflowError:  # of an integer of hundreds of digits
+        return None
+    return known if math.isfinite(known) else None
 
 
 def read_run(folder: str | Path, pictures: bool = True) -> RunFolder:
@@ -130,17 +136,34 @@ def _record(folder: Path, missing: list[str]) -> dict:
         if key in record and not isinstance(record[key], dict):
             missing.append(f"record.json has no dict under {key!r}; it is left out.")
             record = {**record, key: {}}
+    if wrong := _not_numbers(record):
+        missing.append(f"record.json has no finite number, which is left out, for: {wrong}.")
     return record
 
 
+def _not_numbers(record: dict) -> str:
+    """Names of what should be numbers and is not; a score may be null, where it has no value."""
+    values = {name: record[name] for name in _NUMBERS if name in record}
+    for key in ("scores", "densities"):
+        values |= {f"{key}/{k}": v for k, v in record.get(key, {}).items() if v is not None}
+    return ", ".join([name for name, value in values.items() if number(value) is None][:8])
+
+
 def _history(path: Path, missing: list[str]) -> pd.DataFrame:
-    table = _tried(lambda: pd.read_csv(path), path, missing, ", so there are no curves")
+    table = _tried(lambda: _whole_rows(path, missing), path, missing, ", so there are no curves")
     if table is None or "step" not in table:
         if table is not None:
             missing.append("history.csv has no column `step`, so there are no curves.")
         return pd.DataFrame({"step": []})
-    table = table.apply(pd.to_numeric, errors="coerce")
-    table = table.replace([math.inf, -math.inf], math.nan).dropna(subset=["step"])
+    read = table
+    table = table.apply(pd.to_numeric, errors="coerce").replace([math.inf, -math.inf], math.nan)
+    spoilt = [k for k in table if k != "elbo" and (read[k].notna() & table[k].isna()).any()]
+    if spoilt:
+        names = ", ".join(spoilt[:8])
+        missing.append(f"history.csv has values that are no finite numbers: {names}.")
+    table = table.dropna(subset=["step"])
+    if table.empty:
+        missing.append("history.csv has no rows, so there are no curves.")
     gaps = int(table["elbo"].isna().sum()) if "elbo" in table else 0
     if gaps:
         missing.append(
@@ -149,6 +172,15 @@ def _history(path: Path, missing: list[str]) -> pd.DataFrame:
     if table["step"].nunique() == 1:
         missing.append("history.csv has one step, as after one epoch: there are no curves.")
     return table.sort_values("step").reset_index(drop=True)
+
+
+def _whole_rows(path: Path, missing: list[str]) -> pd.DataFrame:
+    """The table without a last row that was cut off, which would be read as other numbers."""
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        missing.append("history.csv is cut off in its last row, which is left out.")
+        text = text[: text.rfind("\n") + 1]
+    return pd.read_csv(io.StringIO(text))
 
 
 def _analyses(folder: Path, record: dict, missing: list[str]) -> dict[str, dict]:
@@ -170,10 +202,10 @@ def _pictures(folder: Path, missing: list[str], is_complete: bool) -> dict[str, 
     for name in (*_PICTURES, *_OF_GATES):
         path = folder / f"{name}.png"
         content = path.read_bytes() if path.is_file() else b""
-        if content.startswith(_PNG):
+        if content.startswith(_PNG) and content.endswith(_PNG_END):
             found[name] = content
         elif path.exists():
-            missing.append(f"pictures/{name}.png is not a PNG file.")
+            missing.append(f"pictures/{name}.png is not a whole PNG file.")
         elif is_complete and name in _PICTURES:
             missing.append(f"pictures/{name}.png is not there.")
     return found

@@ -23,7 +23,7 @@ _ALT = {
     "mask_evolution": "Which links of each layer are open, over the steps of training.",
     "wiring": "The live channels of the model and the strongest links between them.",
 }
-_LARGEST_PICTURE = 500_000  # bytes
+_LARGEST_PICTURE = 1_500_000  # bytes
 
 
 def run_page(folder: str | Path, live: str = "") -> str:

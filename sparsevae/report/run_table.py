@@ -132,7 +132,7 @@ def series_points(runs: Sequence[RunFolder]) -> list[dict[str, Any]]:
                     "measure": measure,
                     "series": names[group[0].name],
                     "setting": _named(group[0].settings, [f for f in varied if f in _OF_DENSITY]),
-                    "density": float(np.mean([_density(run) for run in group])),
+                    "density": float(np.mean([density_of(run) for run in group])),
                     "at": 0.0,
                     "mean": float(np.mean(known)),
                     "low": low,
@@ -168,8 +168,8 @@ def value_of(run: RunFolder, measure: str) -> float | None:
     return number({**(run.record.get("scores") or {}), **run.measured()}.get(measure))
 
 
-def _density(run):
-    """A run without gates has all its links."""
+def density_of(run: RunFolder) -> float:
+    """Share of links open; a run without gates has them all."""
     return number(run.record.get("density")) or (1.0 if "density" not in run.record else 0.0)
 
 

@@ -8,7 +8,7 @@ from sparsevae.report.charts import interval_chart, series_marks
 from sparsevae.report.kinds import run_folders
 from sparsevae.report.rendering import rendered
 from sparsevae.report.run_folder import RunFolder, read_run
-from sparsevae.report.run_table import run_links, run_table, series_points, value_of
+from sparsevae.report.run_table import density_of, run_links, run_table, series_points, value_of
 
 
 def study_page(folder: str | Path, page: str | Path | None = None, live: str = "") -> str:
@@ -66,6 +66,6 @@ def _best(runs: Sequence[RunFolder], measures: Sequence[str]) -> list[dict]:
         known = [(value, run) for value, run in values if value is not None]
         if known:
             value, run = max(known, key=lambda pair: pair[0])
-            density = run.record.get("density")
-            found.append({"measure": measure, "value": value, "run": run.name, "density": density})
+            at = {"run": run.name, "density": density_of(run)}
+            found.append({"measure": measure, "value": value, **at})
     return found

@@ -55,7 +55,7 @@ def trained_model(run: RunFolder) -> TrainedModel:
 
     Raises:
         FileNotFoundError: if there is neither a model nor a checkpoint.
-        ValueError: and others of Keras, if the files are damaged or of other code.
+        ValueError: and others, if the settings are of other code.
     """
     data, missing = None, []
     try:
@@ -65,7 +65,7 @@ def trained_model(run: RunFolder) -> TrainedModel:
         missing.append(
             f"Images of the data set are not there: {' '.join(str(error).split())[:300]}"
         )
-    vae, source = _model(run, data)
+    vae, source = _model(run, data, missing)
     exact = sparsity.harden(vae, dtype="float32")
     images, kl = np.zeros((0, *vae.image_shape), np.uint8), None
     codes = np.random.default_rng(0).normal(size=(_N_IMAGES, vae.latent_dim)).astype(np.float32)
@@ -77,16 +77,28 @@ def trained_model(run: RunFolder) -> TrainedModel:
     return TrainedModel(vae, exact, source, images, codes, kl, missing)
 
 
-def _model(run, data):
+def _model(run, data, missing):
+    """From the file of the model, else the newest checkpoint that is whole."""
     path = run.folder / "model.keras"
     if path.exists():
-        return keras.saving.load_model(path, compile=False), "model.keras"
+        try:
+            return keras.saving.load_model(path, compile=False), "model.keras"
+        except Exception as error:  # of Keras, zipfile and h5py
+            missing.append(_damaged(path.name, error))
     kept = checkpoints(run.folder / "checkpoints")
-    if not kept or data is None:
-        raise FileNotFoundError("model.keras is not there yet, and no checkpoint can be used")
-    planned = run.record.get("n_steps_planned") or run.settings["n_steps"]
-    settings = RunSettings(**{**run.settings, "name": "run", "n_steps": planned})
-    vae = build(settings, data)
-    step = max(kept)
-    load_state(vae, kept[step])
-    return vae, f"the checkpoint of step {step:,}"
+    if kept and data is not None:
+        planned = run.record.get("n_steps_planned") or run.settings["n_steps"]
+        settings = RunSettings(**{**run.settings, "name": "run", "n_steps": planned})
+        vae = build(settings, data)
+        for step in sorted(kept, reverse=True):
+            try:
+                load_state(vae, kept[step])
+                return vae, f"the checkpoint of step {step:,}"
+            except ValueError as error:
+                missing.append(_damaged(kept[step].name, error))
+    state = "is damaged" if path.exists() else "is not there yet"
+    raise FileNotFoundError(f"{path.name} {state}, and no checkpoint can be used")
+
+
+def _damaged(name, error):
+    return f"{name} is damaged, or of other code: {' '.join(str(error).split())[:300]}"

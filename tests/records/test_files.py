@@ -62,6 +62,13 @@ def test_exception_half_way_leaves_the_old_file(tmp_path, error):
     assert target.read_text() == "old" and names(tmp_path) == ["file.txt"]
 
 
+def test_an_error_of_the_system_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / ("a" * 250)  # with what is put before and after it, too long a name
+    with pytest.raises(OSError) as caught, atomic_file(path) as temporary:
+        temporary.write_text("")
+    assert str(caught.value).endswith(f"{str(path)!r}")
+
+
 def test_block_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "file.txt"):
         pass

@@ -97,6 +97,11 @@ def test_tables_sort_and_filter(open_page, study, tmp_path):
     assert tab.page.evaluate("charts[0].signal('measure')") == "mig"
     tab.page.locator("[data-series] input").first.uncheck()
     assert len(tab.page.evaluate("charts[0].signal('shown')")) == 2
+    while tab.page.locator("[data-series] input:checked").count():
+        tab.page.locator("[data-series] input:checked").first.uncheck()
+    assert not tab.page.locator(".drawing > div").first.is_visible()
+    tab.page.locator("[data-series] input").first.check()
+    assert tab.page.locator(".drawing > div").first.is_visible()
     tab.check_quiet()
 
 

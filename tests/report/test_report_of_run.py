@@ -1,6 +1,7 @@
 """The page of a run: what is on it, and what it says of damaged and partial folders."""
 
 import json
+import math
 import re
 import shutil
 
@@ -72,7 +73,49 @@ def spoil_history(folder):
     history.to_csv(folder / "history.csv", index=False)
 
 
+def set_in_record(name, value):
+    def spoil(folder):
+        record = records.read_json(folder / "record.json")
+        (folder / "record.json").write_text(json.dumps({**record, name: value}))
+
+    return spoil
+
+
+def append(text):
+    def spoil(folder):
+        with open(folder / "history.csv", "a") as file:
+            file.write(text)
+
+    return spoil
+
+
+HUGE = 10**400
 DAMAGE = {
+    "record too deep": (
+        lambda f: (f / "record.json").write_text("[" * 100_000),
+        "record.json could not be read",
+    ),
+    "a number too large": (
+        set_in_record("elbo", HUGE),
+        "left out, for: elbo",
+    ),
+    "NaN in a record": (set_in_record("kl", math.nan), "left out, for: kl"),
+    "a text for a score": (set_in_record("scores", {"mig": "x"}), "left out, for: scores/mig"),
+    "a list for a density": (set_in_record("densities", {"a": [1]}), "left out, for: densities/a"),
+    "a last row cut off": (append("16,-3"), "cut off in its last row"),
+    "a text for a KL": (
+        lambda f: pd.read_csv(f / "history.csv").assign(kl="x").to_csv(f / "history.csv"),
+        "values that are no finite numbers: kl",
+    ),
+    "a history of no rows": (
+        lambda f: pd.read_csv(f / "history.csv").head(0).to_csv(f / "history.csv"),
+        "history.csv has no rows",
+    ),
+    "a picture without its end": (lambda f: cut(f / "pictures/traversals.png"), "not a whole PNG"),
+    "a control of a list": (
+        lambda f: set_in_record("settings", {"control": [1], "gate": [2], "n_steps": HUGE})(f),
+        "The model cannot be shown",
+    ),
     "record cut off": (lambda f: cut(f / "record.json"), "record.json could not be read"),
     "record of a list": (lambda f: (f / "record.json").write_text("[]"), "must hold a dict"),
     "scores of a list": (
@@ -92,7 +135,10 @@ DAMAGE = {
         lambda f: (f / "pictures/traversals.png").unlink(),
         "pictures/traversals.png is not there",
     ),
-    "a picture cut off": (lambda f: (f / "pictures/masks.png").write_text("x"), "not a PNG file"),
+    "a picture cut off": (
+        lambda f: (f / "pictures/masks.png").write_text("x"),
+        "not a whole PNG",
+    ),
 }
 
 
@@ -107,10 +153,26 @@ def test_damage_is_named_on_the_page(run_folder, damage):
     assert "The model cannot be shown: model.keras is not there" in text
 
 
-def test_a_damaged_model_is_named_on_the_page(run_folder):
+def test_a_damaged_model_is_named_and_a_checkpoint_shown(run_folder):
     (run_folder / "model.keras").write_bytes(b"PK damaged")
+    newest = run_folder / "checkpoints" / "step_000000012.npz"
+    shutil.copy(newest, newest.with_name("step_000000008.npz"))
+    for name, shown in (("model.keras", 12), ("step_000000012.npz", 8)):
+        text = text_of(write_report(run_folder))
+        assert f"{name} is damaged" in text and f"checkpoint of step {shown}" in text
+        cut(newest)
+    cut(newest.with_name("step_000000008.npz"))
     text = text_of(write_report(run_folder))
-    assert "The model cannot be shown" in text and "mig" in text
+    assert "The model cannot be shown: model.keras is damaged" in text and "mig" in text
+
+
+def test_a_neighbor_with_a_number_too_large_is_no_twin(run_folder):
+    twin = run_folder.with_name("twin")
+    twin.mkdir()
+    for damage in ("[" * 100_000, json.dumps({"elbo": HUGE, "settings": {"gate": "none"}})):
+        (twin / "record.json").write_text(damage)
+        assert "mig" in text_of(write_report(run_folder))
+        assert "twin" in text_of(write_report(run_folder.parent, run_folder / "study.html"))
 
 
 def test_an_absent_data_set_leaves_draws_of_the_prior(run_folder):

@@ -19,7 +19,11 @@ const charts = [];
     const choose = document.querySelector(`[data-measure="${figure.dataset.chart}"]`);
     choose?.addEventListener("change", () => view.signal("measure", choose.value).runAsync());
     const series = document.querySelector(`[data-series="${figure.dataset.chart}"]`);
-    series?.addEventListener("change", () => view.signal("shown", all("input:checked", series).map((box) => box.value)).runAsync());
+    series?.addEventListener("change", () => {
+      const chosen = all("input:checked", series).map((box) => box.value);
+      place.classList.toggle("nothing", !chosen.length);  // of no values no axis can be drawn
+      if (chosen.length) view.signal("shown", chosen).runAsync();
+    });
     if (spec.params?.some((param) => param.name === "x_from")) zoomable(figure, place, view);
     figure.dataset.drawn = "yes";
   }

@@ -28,7 +28,7 @@
       const list = document.createElement("ul");
       for (const [layer, n, channels] of lines) {
         const item = document.createElement("li"), more = n > channels.length ? ", …" : "";
-        item.textContent = `${layer.network} ${layer.layer}: ${n} of ${layer.n}; strongest ${channels.map(([c]) => c).join(", ")}${more}`;
+        item.textContent = `${layer.layer.startsWith(layer.network) ? "" : layer.network + " "}${layer.layer}: ${n} of ${layer.n}; strongest ${channels.map(([c]) => c).join(", ")}${more}`;
         list.append(item);
       }
       document.getElementById("wired-text").replaceChildren(list);
