@@ -8,8 +8,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from sparsevae.checks import is_number
 from sparsevae.plots.style import INK
 from sparsevae.plots.tiles import check_length, tile_figure, tiled, unit_images
+
+_LONGEST = 600  # seconds: a GIF counts those of a frame in 16 bits, as hundredths
 
 
 def traversal_gif(
@@ -26,7 +29,7 @@ def traversal_gif(
             or float in [0, 1]; 1 or 3 channels; at least two steps.
         file: Where to write it too, by convention `.gif`; None for nowhere.
         names: Of the latents, above the columns; z0, z1, ... by default.
-        seconds: Of one cycle up and down, above 0.
+        seconds: Of one cycle up and down, above 0 and up to 600.
 
     Returns:
         An animated GIF that repeats, as bytes.
@@ -39,8 +42,10 @@ def traversal_gif(
     latent_dim, n_steps = traversals.shape[1:3]
     if n_steps < 2:
         raise ValueError(f"`traversals` must have two steps or more. Received: {n_steps}")
-    if not seconds > 0:
-        raise ValueError(f"`seconds` must be a float above 0. Received: seconds={seconds!r}")
+    if not is_number(seconds) or not 0 < seconds <= _LONGEST:
+        raise ValueError(
+            f"`seconds` must be a float above 0, up to {_LONGEST}. Received: seconds={seconds!r}"
+        )
     names = [f"z{k}" for k in range(latent_dim)] if names is None else list(names)
     check_length("names", np.array(names), latent_dim)
     frames = _frames(traversals, names)

@@ -9,6 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from sparsevae.plots.columns import check_numbers
 from sparsevae.plots.gate_masks import MASK_COLORS, MASK_TICKS
 from sparsevae.plots.phase_shading import given_spans, shade, spans
 from sparsevae.plots.style import INK
@@ -35,8 +36,8 @@ def mask_evolution(
 
     Raises:
         TypeError: if `history` is no table.
-        ValueError: if it has no rows or no such columns, a value is out of [0, 1], or a phase ends
-            before it starts.
+        ValueError: if it has no rows or no such columns, a step is not finite or comes twice, a
+            value is out of [0, 1], or a phase ends before it starts.
     """
     kinds = _check(history)
     run = history.sort_values("step")
@@ -70,6 +71,10 @@ def _check(history) -> list[str]:
             f"Received: {len(history)} rows of columns {list(history.columns)}"
         )
     kinds = [kind for kind in _PANELS if any(str(name).startswith(kind) for name in history)]
+    check_numbers("history", history, ["step"], finite=True)
+    if not history["step"].is_unique:
+        raise ValueError("`history` must have each step once. Received: one step several times")
+    check_numbers("history", history, [k for k in history if str(k).startswith(tuple(kinds))])
     for name in history:
         values = history[name] if str(name).startswith(tuple(kinds)) else pd.Series(dtype=float)
         if ((values < 0) | (values > 1)).any():

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from sparsevae.plots.columns import check_numbers
 from sparsevae.plots.style import CYCLE, DASHES, FAINT, INK, MARKERS
 
 DENSE = "none"  # the gate of the dense twin
@@ -50,7 +51,8 @@ def score_against_density(
 
     Raises:
         TypeError: if `table` is no table.
-        ValueError: if a column is missing, no run is left, or a density is not in (0, 1].
+        ValueError: if a column is missing or no numbers, `by` is empty, no run is left, or a
+            density is not in (0, 1].
     """
     runs = _check(table, score, by)
     is_dense = runs["gate"] == DENSE
@@ -77,6 +79,9 @@ def _check(table, score, by) -> pd.DataFrame:
         raise ValueError(
             f"`table` must have columns {sorted(needed)}. Missing: {sorted(needed - {*table})}"
         )
+    if not by:
+        raise ValueError("`by` must name a column or more. Received: none")
+    check_numbers("table", table, ["density", score])
     known = table[score].notna() & (table["density"].notna() | (table["gate"] == DENSE))
     runs = table[known]
     sparse = runs.loc[runs["gate"] != DENSE, "density"]

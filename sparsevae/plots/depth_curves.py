@@ -56,7 +56,12 @@ def layer_profile_curves(
 
 
 def _check(profiles) -> dict[str, list[pd.DataFrame]]:
-    models = {"": profiles} if isinstance(profiles, pd.DataFrame) else dict(profiles)
+    models = {"": profiles} if isinstance(profiles, pd.DataFrame) else profiles
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            "`profiles` must be a DataFrame, or DataFrames by model's name. "
+            f"Received: {type(profiles).__name__}"
+        )
     models = {
         name: [found] if isinstance(found, pd.DataFrame) else list(found)
         for name, found in models.items()

@@ -91,7 +91,9 @@ def _checked(matrix, factor_names, active, latents):
                 f"`{name}` must have one entry for each of {n_latents} latents. "
                 f"Received: shape {np.shape(values)}"
             )
-    return matrix, active.astype(bool), latents
+    if active.dtype != bool:
+        raise ValueError(f"`active` must be booleans. Received: dtype {active.dtype}")
+    return matrix, active, latents
 
 
 def _order(matrix, active):

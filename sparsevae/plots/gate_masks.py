@@ -109,9 +109,11 @@ def check_mask(argument: str, mask: np.ndarray) -> np.ndarray:
     """A mask as float64 `(in, out)`.
 
     Raises:
-        ValueError: if it is empty, not two-dimensional or out of [0, 1].
+        ValueError: if it is empty, not two-dimensional, not real or out of [0, 1].
     """
     mask = np.asarray(mask)
+    if mask.dtype.kind not in "biuf":
+        raise ValueError(f"`{argument}` must be real or boolean. Received: dtype {mask.dtype}")
     if mask.ndim != 2 or 0 in mask.shape:
         raise ValueError(
             f"`{argument}` must be a non-empty array (in, out). Received: shape {mask.shape}"

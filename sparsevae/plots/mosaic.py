@@ -79,6 +79,8 @@ def traversals(
     names = [f"z{i}" for i in range(latent_dim)] if names is None else list(names)
     values = np.asarray(values, dtype=np.float64)
     check_length("values", values, n_steps)
+    if not np.isfinite(values).all():
+        raise ValueError(f"`values` must be finite. Received: {values.tolist()}")
     check_length("names", np.array(names), latent_dim)
     order, labels, active = np.arange(latent_dim), names, np.ones(latent_dim, dtype=bool)
     if kl_per_latent is not None:

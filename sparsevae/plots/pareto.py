@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from sparsevae.plots.columns import check_numbers
 from sparsevae.plots.style import CYCLE, FAINT, INK
 
 _LABELS = {"elbo": "ELBO (nats per observation)", "density": "density", "udr": "UDR"}
@@ -26,7 +27,7 @@ def front(
 
     Density lies on the horizontal axis where it is one of the first two objectives. A third one
     is the color of the points; the front, then a surface, has no line. The kinds of gates have
-    markers of their own.
+    markers of their own. Rows without a value for an axis are left out.
 
     Args:
         trials: One row for each model, with a column for each objective and `gate`; for a single
@@ -40,11 +41,19 @@ def front(
         Figure with one axes, and a color bar for a third objective.
 
     Raises:
-        ValueError: if there are no trials, a column is missing or `on_front` has another length.
+        ValueError: if there are no trials, a column is missing or no numbers, or `on_front` has
+            another length or is not of booleans.
     """
     names = list(objectives)[:3]
     _check(trials, names, over, on_front)
     x, y = _axes(names, over)
+    known = trials[[x, y]].notna().all(axis=1).to_numpy()
+    trials, on_front = trials[known], np.asarray(on_front)[known]
+    if trials.empty:
+        raise ValueError(f"`trials` must have a row with {x!r} and {y!r}. Received: none")
+    if x == over and not (trials[over] > 0).all():
+        least = trials[over].min()
+        raise ValueError(f"`trials` must have {over!r} above 0, for a log scale. Received: {least}")
     color = names[2] if len(names) == 3 else None
     figure = Figure(figsize=(6.5, 4.5), dpi=150, layout="constrained")
     axes = figure.subplots()
@@ -70,6 +79,10 @@ def _check(trials, names, over, on_front):
             f"`on_front` must have one boolean for each of {len(trials)} trials. "
             f"Received: shape {np.shape(on_front)}"
         )
+    if np.asarray(on_front).dtype != bool:
+        dtype = np.asarray(on_front).dtype
+        raise ValueError(f"`on_front` must be booleans. Received: dtype {dtype}")
+    check_numbers("trials", trials, needed - {"gate"})
 
 
 def _axes(names, over):

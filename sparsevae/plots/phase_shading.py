@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from sparsevae.checks import is_number
 from sparsevae.plots.style import FAINT
 
 _SHADES = {"open": "#e6f0f7", "ramp": "#fdf0d5", "learning": "#fdf8ec", "frozen": "#e8e8e8"}
@@ -47,11 +48,16 @@ def given_spans(phases: Mapping[str, tuple[float, float]]) -> list[tuple[str, fl
     Raises:
         ValueError: if one does not end behind its start.
     """
+    if not isinstance(phases, Mapping):
+        raise ValueError(
+            f"`phases` must hold a first and a last step by name. Received: {type(phases).__name__}"
+        )
     for name, ends in phases.items():
-        if len(ends) != 2 or not ends[0] < ends[1]:
+        known = np.shape(ends) == (2,) and all(map(is_number, ends)) and np.isfinite(ends).all()
+        if not known or not ends[0] < ends[1]:
             raise ValueError(
                 "`phases` must hold a first and a last step by name, the last one behind. "
-                f"Received: {name}={tuple(ends)!r}"
+                f"Received: {name}={ends!r}"
             )
     return sorted(((name, *ends) for name, ends in phases.items()), key=lambda one: one[1])
 
@@ -72,7 +78,10 @@ def shade(
         lines_only: Whether only the ends are marked, for panels that are filled.
     """
     panels = list(panels)
-    for number, (name, start, end) in enumerate(phases):
+    for number, (name, first, last) in enumerate(phases):
+        start, end = max(first, limits[0]), min(last, limits[1])
+        if start >= end:  # out of what is shown
+            continue
         for axes in panels:
             if not lines_only:
                 color = _SHADES.get(name, "#f0f0f0")

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, StrMethodFormatter
 
+from sparsevae.plots.columns import check_numbers
 from sparsevae.plots.phase_shading import given_spans, shade, spans
 from sparsevae.plots.style import CYCLE, INK
 
@@ -44,8 +45,8 @@ def history(
 
     Raises:
         TypeError: if `history` is neither a table nor a dict of tables.
-        ValueError: if there is no run, a run has no rows or lacks `step` or `elbo`, or a phase ends
-            before it starts.
+        ValueError: if there is no run, a run has no rows or lacks `step` or `elbo`, a step is not
+            finite, a column is no numbers, or a phase ends before it starts.
     """
     runs = _check_runs(history)
     columns = [name for name in _PANELS if any(name in run for run in runs.values())]
@@ -93,6 +94,9 @@ def _check_runs(history: pd.DataFrame | Mapping[str, pd.DataFrame]) -> dict[str,
                 "`history` must have rows, and columns step and elbo. "
                 f"Received: {len(run)} rows of columns {list(run.columns)} in run {name!r}"
             )
+        check_numbers("history", run, ["step"], finite=True)
+        drawn = [k for k in run if k in _PANELS or str(k).startswith("density/")]
+        check_numbers("history", run.replace([np.inf, -np.inf], np.nan), drawn)  # of divergence
     return {name: run.sort_values("step") for name, run in runs.items()}
 
 

@@ -83,6 +83,9 @@ def test_bad_masks_are_refused():
         mask_diagram(np.ones(3))
     with pytest.raises(ValueError, match=r"`mask` must lie in \[0, 1\].*nan"):
         mask_diagram(np.full((2, 2), np.nan))
+    for dtype in (complex, str):
+        with pytest.raises(ValueError, match="`mask` must be real or boolean"):
+            mask_diagram(np.ones((2, 2)).astype(dtype))
     with pytest.raises(ValueError, match=r"`max_nodes`.*at least 2.*max_nodes=1"):
         mask_diagram(TINY, max_nodes=1)
 

@@ -61,6 +61,11 @@ def test_phases_may_be_given():
     assert names(panels[0]) == ["open", "frozen"] and all(len(p.patches) == 2 for p in panels)
     with pytest.raises(ValueError, match=r"`phases` must hold.*open=\(5, 5\)"):
         plots.history(course(), phases={"open": (5, 5)})
+    for wrong in ([1], {"open": ("a", "b")}, {"open": (0, np.inf)}, {"open": 3}):
+        with pytest.raises(ValueError, match="`phases` must hold"):
+            plots.history(course(), phases=wrong)
+    outside = plots.history(course(), phases={"open": (0, 1e4), "late": (1e9, 2e9)}).axes
+    assert names(outside[0]) == ["open"] and all(len(p.patches) == 1 for p in outside)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,9 @@ def test_phases_may_be_given():
         ([1], TypeError, "`history` must be a DataFrame.*list"),
         (course()[:0], ValueError, "`history` must have rows"),
         (course()[["step", "elbo"]], ValueError, "density/LAYER.*'elbo'"),
+        (course(step=np.nan), ValueError, "finite numbers in 'step'.*nan"),
+        (course(step=1), ValueError, "each step once"),
+        (course(**{"density/layer_0": "x"}), ValueError, "numbers in 'density/layer_0'"),
         (course(**{"density/layer_0": 2.0}), ValueError, r"\[0, 1\].*2.0.*density/layer_0"),
     ],
 )
@@ -115,6 +123,8 @@ def test_full_size_traversals_in_color():
         ({"traversals": TINY[:, :, :1]}, "`traversals` must have two steps.*1"),
         ({"traversals": TINY * 2}, r"`traversals` must lie in \[0, 1\]"),
         ({"seconds": 0}, "`seconds`.*seconds=0"),
+        ({"seconds": np.inf}, "`seconds`.*seconds=inf"),
+        ({"seconds": "x"}, "`seconds`.*seconds='x'"),
         ({"names": ["a"]}, "`names`"),
     ],
 )

@@ -311,5 +311,15 @@ def test_a_front_of_wrong_things_is_refused():
         plots.front(TRIALS[:0], ["elbo"], BEST[:0])
     with pytest.raises(ValueError, match=r"columns .*'sap'"):
         plots.front(TRIALS, ["sap", "elbo"], BEST)
+    for wrong, match in (
+        (TRIALS.assign(elbo="x"), "`trials` must have numbers in 'elbo'"),
+        (TRIALS.assign(elbo=np.inf), "`trials` must have finite numbers in 'elbo'"),
+        (TRIALS.assign(elbo=np.nan), "`trials` must have a row with"),
+        (TRIALS.assign(strength_in_gaps=-1.0), "'strength_in_gaps' above 0, for a log.*-1.0"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            plots.front(wrong, ["elbo"], BEST)
+    with pytest.raises(ValueError, match=r"`on_front` must be booleans.*float64"):
+        plots.front(TRIALS, ["elbo"], BEST.astype(float))
     with pytest.raises(ValueError, match="`on_front` must have one boolean"):
         plots.front(TRIALS, ["elbo"], BEST[:2])

@@ -48,6 +48,7 @@ def test_many_latents_have_no_numbers_and_no_dead_ones():
         ({"matrix": -np.ones((2, 3))}, "`matrix` must be finite and at least 0.*-1"),
         ({"matrix": np.full((2, 3), np.nan)}, "`matrix` must be finite.*nan"),
         ({"active": np.ones(3, bool)}, r"`active` must have one entry.*\(3,\)"),
+        ({"active": [0, 1]}, "`active` must be booleans.*int64"),
         ({"latents": ["a"]}, r"`latents` must have one entry.*\(1,\)"),
     ],
 )
@@ -95,6 +96,7 @@ def test_models_beside_each_other_with_bands_over_seeds():
     ("profiles", "error", "match"),
     [
         ({}, ValueError, "`profiles` must hold one table"),
+        ([1], TypeError, "`profiles` must be a DataFrame.*list"),
         ({"a": []}, ValueError, "`profiles` must hold one table"),
         ({"a": [1]}, TypeError, r"`profiles\['a'\]`.*int"),
         ({"a": profile().drop(columns="best")}, ValueError, r"`profiles\['a'\]`.*best"),
@@ -167,9 +169,16 @@ def test_one_run_without_a_twin():
         ([1], TypeError, "`table` must be a DataFrame.*list"),
         (study().drop(columns="gate"), ValueError, "`table` must have columns.*gate"),
         (study().assign(score_mig=np.nan), ValueError, "`table` must have a sparse run.*15 rows"),
+        (study().assign(score_mig="x"), ValueError, "numbers in 'score_mig'"),
+        (study().assign(score_mig=np.inf), ValueError, "finite numbers in 'score_mig'.*inf"),
         (study().assign(density=0.0), ValueError, "densities above 0.*0.0"),
     ],
 )
 def test_bad_studies_are_refused(table, error, match):
     with pytest.raises(error, match=match):
         score_against_density(table, "score_mig")
+
+
+def test_methods_that_nothing_tells_apart_are_refused():
+    with pytest.raises(ValueError, match="`by` must name a column"):
+        score_against_density(study(), "score_mig", by=())
