@@ -68,7 +68,8 @@ def test_what_is_touched_moves(open_page, pages):
     assert pixels(tab.page, "decoded") != before
     latent = tab.page.locator(".pick").first.get_attribute("data-latent")
     tab.page.locator(".pick").first.click()
-    assert f"latent {latent}" in tab.page.locator("#wired-text").inner_text()
+    assert f"latent {latent}" in tab.page.locator("#map-text").inner_text()
+    assert "decoder_dense_1: " in tab.page.locator("#wired-text").inner_text()
     for kind, table in (("grid", "runs"), ("search", "trials")):
         tab = open_page(pages[kind])
         tab.page.locator(f"#{table} th[data-column='elbo'] button").press("Enter")
