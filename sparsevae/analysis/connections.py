@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sparsevae.analysis.channel_graph import channel_graph
-from sparsevae.analysis.decoder import decoder_view
+from sparsevae.analysis.jacobians import pixel_maps
 from sparsevae.analysis.known_graphs import Recovery, recovery
 from sparsevae.analysis.path_counts import path_counts
 from sparsevae.data.render.mechanisms import anchored, structurally_sparse
@@ -120,7 +120,7 @@ def wiring(model: keras.Model, codes: np.ndarray | None = None, threshold: float
             f"Received: codes with a {type(model).__name__}"
         )
     found = report(model)
-    stock = harden(model)
+    stock = harden(model) if gated_layers(model) else model
     networks = list(stock.networks) if is_vae else [stock]
     if codes is None:
         _check_closed(model, networks)
@@ -129,7 +129,7 @@ def wiring(model: keras.Model, codes: np.ndarray | None = None, threshold: float
     read = path_counts(networks[0]).T if is_vae else None
     maps = None
     if codes is not None:
-        maps = decoder_view(lambda z: model.decode(z).mean(), codes).pixel_maps
+        maps = pixel_maps(lambda z: model.decode(z).mean(), codes)
     functional = None if maps is None else (maps > threshold * maps.max()).reshape(len(maps), -1)
     reach = paths > 0
     return Wiring(

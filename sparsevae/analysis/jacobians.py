@@ -7,7 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from sparsevae.metrics.validation import check_codes
+
 METHODS = ("autodiff", "differences")
+_BATCH_SIZE = 256
 
 
 def decoded(decode: Callable[[Any], Any], z: np.ndarray, method: str) -> np.ndarray:
@@ -54,6 +57,25 @@ def jacobians(
     n = max(1, batch_size // rows)
     for start in range(0, len(codes), n):
         yield differentiate(decode, codes[start : start + n], step)
+
+
+def pixel_maps(decode: Callable[[Any], Any], codes: np.ndarray) -> np.ndarray:
+    """Root mean square over base points of the derivative of each output by each latent.
+
+    Args:
+        decode: Callable of tensors, as for `decoded`.
+        codes: Base points, float array `(n, latent_dim)`.
+
+    Returns:
+        Float64 `(latent_dim, ...)`.
+
+    Raises:
+        TypeError: if `codes` are not real numbers.
+        ValueError: as `jacobians`, and for codes that are no finite matrix.
+    """
+    codes = check_codes(codes, min_samples=1)
+    found = jacobians(decode, codes, "autodiff", 0.0, _BATCH_SIZE)
+    return np.sqrt(sum(np.square(jacobian).sum(axis=0) for jacobian, _ in found) / len(codes))
 
 
 def _exact(decode, z, step):

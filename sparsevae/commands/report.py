@@ -1,6 +1,5 @@
 """One page that explains a run, a study or a search: `sparsevae report runs/first`."""
 
-import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -33,8 +32,10 @@ def report() -> None:
         raise ValueError("`watch` writes nothing, so `to` and `runs` cannot be given with it")
     room = pages.room()
     looks_into_models = room.kind_of(arguments.folder) == "run" or arguments.runs
-    with quiet_tensorflow() if looks_into_models else contextlib.nullcontext():
-        pass  # a study's page needs no TensorFlow
+    if looks_into_models:  # a study's page needs no TensorFlow
+        room.prepare()
+        with quiet_tensorflow():
+            pass
     if arguments.watch:
         room.serve_report(
             arguments.folder,

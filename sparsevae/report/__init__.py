@@ -6,6 +6,7 @@ May import: study and all below; jinja2, altair and vl-convert, of the extra `re
 
 from sparsevae.report.kinds import kind_of
 from sparsevae.report.live import serve_report
+from sparsevae.report.vega import prepare
 from sparsevae.report.writing import write_report
 
-__all__ = ["kind_of", "serve_report", "write_report"]
+__all__ = ["kind_of", "prepare", "serve_report", "write_report"]

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import vl_convert
 from markupsafe import Markup
 
 from sparsevae.report.embedding import script_code, script_json
 from sparsevae.report.run_folder import number
+from sparsevae.report.vega import library
 
 _HERE = Path(__file__).parent
 
@@ -33,7 +33,7 @@ def rendered(template: str, data: dict[str, Any], scripts: tuple[str, ...], **co
             **context,
             style=Markup((_HERE / "static" / "page.css").read_text("utf-8")),
             data={name: Markup(script_json(value)) for name, value in data.items()},
-            library=Markup(_vega()) if needs_charts else "",
+            library=Markup(script_code(library())) if needs_charts else "",
             code=Markup(script_code("\n".join(code))),
         )
     )
@@ -51,12 +51,6 @@ def _templates():
     )
     found.filters |= {"number": shown, "percent": percent}
     return found
-
-
-@functools.cache
-def _vega():
-    """Vega, Vega-Lite and vega-embed; made once a process, which takes a second or two."""
-    return script_code(vl_convert.javascript_bundle())
 
 
 def shown(value: Any, digits: int = 4) -> str:

@@ -14,6 +14,7 @@ from sparsevae.report.run_folder import RunFolder, number, read_run
 from sparsevae.report.score_questions import score_rows
 from sparsevae.report.summary_cards import summary_cards
 from sparsevae.report.twins import dense_twin
+from sparsevae.report.vega import prepare
 
 _SCRIPTS = ("page", "charts", "decoder", "explorer", "wiring", "masks")
 _ALT = {
@@ -33,6 +34,7 @@ def run_page(folder: str | Path, live: str = "") -> str:
         folder: Of the run.
         live: Version of a page that looks for newer ones of itself; empty for a file.
     """
+    prepare()
     run = read_run(folder)
     missing = list(run.missing)
     views = _views(run, missing)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from sparsevae import SparseVAE, compact, models, sparsify
-from sparsevae.analysis import recovery, wiring
+from sparsevae.analysis import decoder_view, recovery, wiring
 from sparsevae.analysis.path_counts import path_counts
 from sparsevae.data import BlockMechanisms
 
@@ -191,6 +191,8 @@ def test_a_convolutional_vae():
     found = wiring(vae, codes)
     assert found.reach.shape == found.encoder_reach.shape == (4, 32 * 32)
     assert found.maps.shape == (4, 32, 32, 1)
+    view = decoder_view(lambda z: vae.decode(z).mean(), codes)
+    np.testing.assert_allclose(found.maps, view.pixel_maps, rtol=1e-4, atol=1e-7)
     assert found.table.pixels[2] == 0 and found.table.component[2] == -1
     assert (found.functional_reach <= found.reach).all()
     assert not found.functional_reach[2].any()
