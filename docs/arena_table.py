@@ -31,9 +31,8 @@ def spread(values: pd.Series, digits: int) -> str:
     """Mean and standard deviation, which one run has not."""
     if values.isna().any() or not len(values):
         return ""
-    if len(values) == 1:
-        return f"{values.iloc[0]:.{digits}f}"
-    return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+    text = f"{values.mean():.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return text if len(values) == 1 else f"{text} ± {values.std():.{digits}f}"
 
 
 def rows(runs: pd.DataFrame):
