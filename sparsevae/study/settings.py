@@ -128,7 +128,7 @@ class RunSettings:
     learning_rate: float = 1e-3
     """Of Adam."""
     precision: str = "float32"
-    """float32, mixed_bfloat16 (faster on processors with AMX, slower on others) or mixed_float16."""
+    """float32, mixed_bfloat16 (slower on processors without AMX) or mixed_float16."""
     steps_per_execution: int = 1
     """Steps per call of the compiled function."""
     checkpoint_every: int = 500
