@@ -39,6 +39,7 @@ def quiet_tensorflow(probability: bool = True) -> Iterator[None]:
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
+    is_first = "tensorflow" not in sys.modules
     gc.disable()  # modules stay: looking through them again and again is a tenth of the time
     try:
         import tensorflow as tf
@@ -48,7 +49,8 @@ def quiet_tensorflow(probability: bool = True) -> Iterator[None]:
 
             tfp.distributions  # noqa: B018  lazy: loads here
         tf.config.list_physical_devices()
-        gc.freeze()
+        if is_first:  # in a process that has worked before it would keep garbage for ever
+            gc.freeze()
         gc.enable()
         yield
     finally:

@@ -14,6 +14,13 @@ def test_garbage_is_collected_once_tensorflow_is_there():
         assert gc.isenabled()
 
 
+def test_garbage_of_a_process_that_goes_on_is_not_kept():
+    with quiet_tensorflow():
+        frozen = gc.get_freeze_count()
+    with quiet_tensorflow():
+        assert gc.get_freeze_count() <= frozen
+
+
 def test_a_start_that_fails_leaves_collection_and_stderr_as_they_were(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     place = os.fstat(2)
