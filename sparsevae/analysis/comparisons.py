@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sparsevae.analysis.resampling import check_resampling, interval, sign_flip_p
+from sparsevae.analysis.resampling import check_resampling, interval, sign_flip_p, t_p
 from sparsevae.analysis.tables import (
     check_columns,
     check_numbers,
@@ -18,6 +18,7 @@ from sparsevae.analysis.tables import (
 from sparsevae.checks import check_choice
 
 CORRECTIONS = ("holm", "fdr_bh")
+TESTS = ("signs", "t")
 
 
 def paired(
@@ -27,6 +28,7 @@ def paired(
     against: Any,
     value: str | Sequence[str],
     pairs: str | Sequence[str] = "seed",
+    test: str = "signs",
     correction: str = "holm",
     confidence: float = 0.95,
     n_resamples: int = 10_000,
@@ -35,8 +37,9 @@ def paired(
     """Each condition minus its twin of the same seed, over all seeds.
 
     Seeds differ more than conditions, so runs are compared within a seed. The interval is that of
-    `interval` in `resampling`: BCa bootstrap, Student's t below 8 pairs. The p-value is of random
-    signs of the differences, exact up to 13 pairs; 5 pairs cannot bring it below 0.0625.
+    `interval` in `resampling`: BCa bootstrap, Student's t below 8 pairs. The p-value of "signs" is
+    that of random signs of the differences, exact up to 13 pairs; it assumes no distribution, and
+    5 pairs cannot bring it below 0.0625. That of "t" takes the differences for normal ones.
 
     Args:
         table: One row for each run, such as a study's table.
@@ -45,6 +48,7 @@ def paired(
             labels if `by` names several columns. None stands for a missing label.
         value: Column or columns of what is compared.
         pairs: Column or columns in which two runs of a pair agree.
+        test: "signs" or "t".
         correction: "holm" or "fdr_bh", over all rows of the result; see `corrected`.
         confidence: Of the intervals.
         n_resamples: Bootstrap samples, and most flips of signs.
@@ -58,10 +62,11 @@ def paired(
 
     Raises:
         TypeError: if `table` is not a pandas table or a value is not numeric.
-        ValueError: for an unknown column, condition or correction, a value that is NaN or infinite,
-            two runs of a condition that agree in `pairs`, less than 2 pairs, or a number out of
-            range.
+        ValueError: for an unknown column, condition, test or correction, a value that is NaN or
+            infinite, two runs of a condition that agree in `pairs`, less than 2 pairs, or a number
+            out of range.
     """
+    check_choice("test", test, TESTS)
     check_choice("correction", correction, CORRECTIONS)
     check_resampling(confidence, n_resamples)
     by, values = check_columns("by", by, table), check_columns("value", value, table)
@@ -82,7 +87,7 @@ def paired(
         for column in values:
             first = both[column].to_numpy(np.float64)
             second = both[f"{column} of the twin"].to_numpy(np.float64)
-            measured = _compared(first, second, confidence, n_resamples, seed)
+            measured = _compared(first, second, test, confidence, n_resamples, seed)
             unpaired = len(condition) + len(twin) - 2 * len(both)
             counts = {"value": column, "n": len(both), "unpaired": unpaired}
             rows.append(dict(zip(by, labels, strict=True)) | counts | measured)
@@ -90,8 +95,9 @@ def paired(
     return result.assign(p_corrected=corrected(result["p"], correction))
 
 
-def _compared(first, second, confidence, n_resamples, seed):
+def _compared(first, second, test, confidence, n_resamples, seed):
     ends = interval(first - second, confidence, n_resamples, seed)
+    by_signs = test == "signs"
     return {
         "mean": first.mean(),
         "mean_against": second.mean(),
@@ -99,7 +105,7 @@ def _compared(first, second, confidence, n_resamples, seed):
         "low": ends.low,
         "high": ends.high,
         "interval": ends.kind,
-        "p": sign_flip_p(first - second, n_resamples, seed),
+        "p": sign_flip_p(first - second, n_resamples, seed) if by_signs else t_p(first - second),
     }
 
 

@@ -1,4 +1,4 @@
-"""Intervals of means, and p-values of mean differences, by resampling."""
+"""Intervals of means and p-values of mean differences, by resampling or by Student's t."""
 
 import dataclasses
 import warnings
@@ -75,6 +75,22 @@ def interval(values: np.ndarray, confidence: float, n_resamples: int, seed: int)
             return Interval(float(found.low), float(found.high), "bca")
     half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values)
     return Interval(mean - float(half), mean + float(half), "t")
+
+
+def t_p(differences: np.ndarray) -> float:
+    """Two-sided p-value of Student's t of paired differences: normal ones of mean 0.
+
+    Args:
+        differences: Float array `(n,)`, at least 2.
+
+    Returns:
+        In [0, 1]; 1 if all differences are 0, 0 if they are all equal to something else.
+    """
+    from scipy import stats  # half a second, and most of this room does without
+
+    if np.ptp(differences) == 0:
+        return float(differences[0] == 0)
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)
 
 
 def sign_flip_p(differences: np.ndarray, n_resamples: int, seed: int) -> float:

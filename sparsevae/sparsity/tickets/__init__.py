@@ -4,7 +4,7 @@ In: functions that make and train a model, and a folder. Out: pandas tables; in 
 masks, weights and result of each training, whole or not there. May import what `sparsity` may.
 """
 
-from sparsevae.sparsity.tickets.overlap import jaccard, overlaps
+from sparsevae.sparsity.tickets.overlap import jaccard, mask_overlap, overlaps
 from sparsevae.sparsity.tickets.search import find
 
-__all__ = ["find", "jaccard", "overlaps"]
+__all__ = ["find", "jaccard", "mask_overlap", "overlaps"]

@@ -28,6 +28,27 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
     return float((first & second).sum() / (first | second).sum())
 
 
+def mask_overlap(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Overlap of the masks of two models of the same layers, layer by layer.
+
+    Args:
+        first, second: Booleans by layer, of the same names and shapes.
+
+    Returns:
+        A row for "all" and one for each layer: `layer`, `jaccard`, and `chance`, what independent
+        masks of these densities have (the ratio of expected counts).
+
+    Raises:
+        ValueError: if names or shapes differ, or no gate of a layer is open in either.
+    """
+    if list(first) != list(second):
+        raise ValueError(
+            "`first` and `second` must be masks of the same layers. "
+            f"Received: {list(first)} and {list(second)}"
+        )
+    return pd.DataFrame(_rows(first, second), columns=["layer", "jaccard", "chance"])
+
+
 def overlaps(folder: str | Path) -> pd.DataFrame:
     """Overlap of all tickets of a search: rounds of one seed, and seeds at one round.
 
