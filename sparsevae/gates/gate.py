@@ -203,9 +203,14 @@ class Gate(keras.layers.Layer, abc.ABC):
 
     closing_point = 0.0  # parameter at and below which the test rule closes a link
 
+    @property
+    def learns(self) -> bool:
+        """Whether it has a parameter, frozen or not."""
+        return bool(self._trainable_variables)
+
     def score(self) -> Any:
         """The gate's parameter, float32 like the mask: links of a lower one would close first."""
-        return ops.multiply(self.trainable_variables[0], self.learning_rate_multiplier)
+        return ops.multiply(self._trainable_variables[0], self.learning_rate_multiplier)
 
     def parameter_for(self, keep: Any) -> Any:
         """What to assign to the trainable weight so that `support` becomes `keep`.

@@ -76,6 +76,7 @@ class Control(Part, abc.ABC):
 
     def observe(self, loss: Any, layers: Sequence[GatedLayer]) -> None:
         """Called in each training step with its loss, without the penalty, a scalar in nats."""
+        del loss, layers  # for controls that steer by them
 
     def logs(self, step: Any) -> dict[str, Any]:
         """Scalars of the control at `step`, by the name under which `fit` logs them."""
@@ -88,12 +89,13 @@ class Control(Part, abc.ABC):
             ValueError: if the control already belongs to other layers, or cannot act on these.
         """
         taken = [weakref.ref(layer) for layer in layers]  # an address may be taken again
-        if self.__dict__.setdefault("_taken", taken) != taken:
+        if getattr(self, "_taken", taken) != taken:
             raise ValueError(
                 "`control` must belong to one model, as it keeps that model's time. Make another: "
                 f"type(control).from_config(control.get_config()). Received: {self.name!r}"
             )
         self.check_layers(layers)
+        self.__dict__["_taken"] = taken  # of no refused attempt
         if not self.built:
             self.build([layer.gate.mask_shape for layer in layers])
         if float(ops.convert_to_numpy(self.learning(ops.convert_to_tensor(self.n_steps)))) < 0.5:
@@ -113,13 +115,14 @@ class Control(Part, abc.ABC):
                 f"`control` must be given to a model with gated layers, as sparsify(model, "
                 f"control=...) makes one. Received: {kind} for a model without any"
             )
-        fit = [isinstance(layer.gate, gates.Pruned) != self.learned for layer in layers]
-        if self.learned and not any(fit):
+        if self.learned and not any(layer.gate.learns for layer in layers):
+            found = sorted({type(layer.gate).__name__ for layer in layers})
             raise ValueError(
-                f"`control` {kind} needs gates that learn. Received: Pruned gates only"
+                f"`control` {kind} needs gates that learn. Received: {' and '.join(found)} only"
             )
-        if not self.learned and not all(fit):
-            other = next(layer for layer, fits in zip(layers, fit, strict=True) if not fits)
+        others = [layer for layer in layers if not isinstance(layer.gate, gates.Pruned)]
+        if not self.learned and others:
+            other = others[0]
             raise ValueError(
                 f"`control` {kind} sets masks itself and needs gate=sparsevae.gates.Pruned() in "
                 f"every gated layer. Received: {type(other.gate).__name__} in {other.name!r}"

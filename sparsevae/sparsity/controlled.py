@@ -13,6 +13,7 @@ from sparsevae.sparsity.links import gated_layers
 from sparsevae.sparsity.logs import GateLogs, logs_of_gates
 from sparsevae.training import (
     Group,
+    GroupedOptimizer,
     Part,
     Retraces,
     Retracing,
@@ -33,8 +34,10 @@ class Controlled(Retracing, WholeFiles):
     `fit` logs the loss with the control's penalty in it, and after each epoch what `gate_logs`
     gives. `evaluate` gives the loss alone, with the gates of the test rule.
 
-    In a training loop of one's own: `begin_step()`, the loss of `compute_loss`, the optimizer,
-    `end_step(1.0)`; on JAX each of them inside a `keras.StatelessScope`.
+    In a training loop of one's own: `compile`, and each step `begin_step()`, the loss of
+    `compute_loss`, `self.optimizer`, `end_step(1.0)`; on JAX each of them inside a
+    `keras.StatelessScope`. As a part of another model, which trains it, its control does not act:
+    make that one sparse.
     """
 
     @property
@@ -104,12 +107,23 @@ class Controlled(Retracing, WholeFiles):
         return with_groups(optimizer, [Group(GROUP)])
 
     def known_weights(self) -> list[int]:
-        """As of `Retracing`, and that gradients are kept which the control looks at."""
+        """As of `Retracing`, and that weights and gradients are there which the control needs."""
         known = super().known_weights()
         if self.compiled and self.control is not None:
             for layer in self.gated_layers:
+                self._check_frozen(layer)
                 self._check_gradient(layer)
         return known
+
+    def _check_frozen(self, layer):
+        kernel = layer.switched_weights[0]
+        if kernel.trainable or self.control.learned or not self.control.may_change:
+            return
+        raise ValueError(
+            f"`control` {type(self.control).__name__} sets weights to 0 and needs layers that are "
+            "trainable: unfreeze them, or leave them out by where= of sparsify. "
+            f"Received: {layer.name!r}, which is frozen"
+        )
 
     def _check_gradient(self, layer):
         kernel = layer.switched_weights[0]
@@ -117,14 +131,25 @@ class Controlled(Retracing, WholeFiles):
         if watched and not inner(self.optimizer).keeps_gradient(kernel):
             raise ValueError(
                 f"`control` {type(self.control).__name__} needs the gradients of all gated layers: "
-                "unfreeze them, and call `compile` with a new optimizer after the control is set. "
+                "call `compile` with a new optimizer after the control is set; where layers are "
+                "frozen after it has ended, replace it by FixedMask(). "
                 f"Received: an optimizer without that of {layer.name!r}"
             )
 
     # A step
 
     def begin_step(self) -> None:
-        """To be called before each training step: tells gates, and their optimizer, the phase."""
+        """To be called before each training step: tells gates, and their optimizer, the phase.
+
+        Raises:
+            ValueError: if the optimizer is none that `compile` has set.
+        """
+        optimizer = inner(getattr(self, "optimizer", None))
+        if not isinstance(optimizer, GroupedOptimizer):
+            raise ValueError(
+                "The optimizer must be set by `compile`, which makes gates a group of it; update "
+                f"by `model.optimizer`. Received: {optimizer!r} in {self.name!r}"
+            )
         learning = 1.0
         if self.control is not None:
             self.control.begin_step(self.gated_layers)
@@ -132,7 +157,6 @@ class Controlled(Retracing, WholeFiles):
         elif waiting := [layer for layer in self.gated_layers if layer.waits]:
             first = ops.less(waiting[0].gate.begun, 0.5)
             when(first, lambda: [layer.begin(True) for layer in waiting])
-        optimizer = inner(self.optimizer)
         if GROUP in optimizer.groups:
             optimizer.set_active(GROUP, learning)
         for layer in self.gated_layers:

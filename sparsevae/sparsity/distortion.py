@@ -1,6 +1,5 @@
 """Control of sparsity by the loss that may be given up for it."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,34 +10,41 @@ from sparsevae import gates
 from sparsevae.checks import is_number
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.phases import Phased, steps_at
-from sparsevae.sparsity.prices import mean_over
-from sparsevae.sparsity.smoothed_loss import SmoothedLoss
+from sparsevae.sparsity.prices import mean_over, open_share
+from sparsevae.sparsity.smoothed_loss import N_STEPS, SmoothedLoss
 from sparsevae.training import GroupedOptimizer
 
-_TOLERANCE = 0.01  # of the bound: errors beyond move the price at full speed
-_FIRST_PRICE = 0.01  # of the bound
-_N_FOLDS = 10.0  # the price can grow by so many factors of e over the ramp
+_TOLERANCE = 0.01  # of the bound: errors beyond move the target at full speed
+_N_FOLDS = 5.0  # the target can fall by so many factors of e over the ramp
+_FOLLOWED = 1.02  # the target falls only while the density is at most so many times as large
+_SETTLING = 0.9  # share of the learning phase after which the target falls no more
 
 
 @keras.saving.register_keras_serializable("sparsevae")
 class Distortion(Phased):
     """Looks for the least density at which the loss stays under a bound.
 
-    Adds `price * density` to the loss. While the loss, smoothed over 100 steps, is under the
-    bound, the price grows; above it, it falls three times as fast. Its logarithm moves, so that
-    it finds its scale by itself. The bound is of the loss as it is trained, so gates without
-    noise suit it best: by default `gates.Binary("threshold")`, whose training and test masks are
-    the same. A bound that the dense model does not reach leaves all links open.
+    A target for the density starts at 1. While the loss, smoothed over a tenth of the ramp and at
+    most 100 steps, is under the bound and the density has followed, the target falls; while the
+    loss is above, it rises three times as fast. Adds `multiplier * density` to the loss: the
+    multiplier rises by `1600 bound / n` for n steps of learning times what the density is above
+    its target, falls where it is below, and is 0 while the loss is above the bound. The target
+    falls no more in the last tenth of the learning phase.
+
+    The bound is of the loss as it is trained, so gates without noise suit it best: by default
+    `gates.Binary("threshold")`, whose training and test masks are the same. A bound that the
+    dense model does not reach leaves all links open.
 
     Args:
         bound: Float above 0, nats per observation: the training loss that may be reached.
-        ramp, freeze: See `Phased`; the ramp says how fast the price may grow. Gates that are
-            frozen early leave the loss time to fall under the bound again.
+        ramp, freeze: See `Phased`; the ramp says how fast the target may fall. Gates that
+            are frozen early leave the loss time to fall under the bound again.
         granularity: See `Control`.
 
     References:
         Rezende and Viola 2018, Taming VAEs, section 2.2, 1810.00597 (GECO), the constraint of
-        which bounds the reconstruction; De Boom et al. 2020, 2012.08234, on L0 gates.
+        which bounds the reconstruction; De Boom et al. 2020, 2012.08234, on L0 gates. There the
+        loss moves the price itself, which here closed whole models before the loss had told.
     """
 
     def __init__(
@@ -76,17 +82,20 @@ class Distortion(Phased):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        self.loss = SmoothedLoss(self)
-        self.log_price = self.add_state("log_price", math.log(_FIRST_PRICE * self.bound))
+        self.loss = SmoothedLoss(self, min(max((self.ramp[1] - self.ramp[0]) / 10, 1.0), N_STEPS))
+        self.density = self.add_state("density", 1.0)
+        self.target = self.add_state("target", 1.0)
+        self.multiplier = self.add_state("multiplier")
 
     def penalty(self, layers: Sequence[GatedLayer]) -> Any:
         """The price of all links that can learn, a scalar in nats per observation."""
-        price = ops.exp(ops.convert_to_tensor(self.log_price))
+        price = ops.convert_to_tensor(self.multiplier)
         learning = self.learning(ops.convert_to_tensor(self.n_steps))
         return learning * price * mean_over(layers, lambda layer: layer.mean_cost())
 
     def observe(self, loss: Any, layers: Sequence[GatedLayer]) -> None:
-        """Notes the loss of a step, smoothed."""
+        """Notes the density of a step, and its loss, smoothed."""
+        self.density.assign(ops.stop_gradient(mean_over(layers, open_share)))
         self.loss.add(loss)
 
     def end_step(
@@ -94,16 +103,31 @@ class Distortion(Phased):
     ) -> None:
         step = ops.convert_to_tensor(self.n_steps)
         room = (self.bound - self.loss.value) / (_TOLERANCE * self.bound)
-        move = ops.where(room > 0, ops.minimum(room, 1.0), 3.0 * ops.maximum(room, -1.0))
-        rate = _N_FOLDS / max(self.ramp[1] - self.ramp[0], 1)
-        moved = ops.convert_to_tensor(self.log_price) + rate * move
+        room = ops.clip(room, -1.0, 1.0)
+        target = self._moved(step, room)
+        above = ops.convert_to_tensor(self.density) - target
+        rate = 1600 * self.bound / max(self.last_step - self.ramp[0], 1)
+        raised = ops.maximum(ops.convert_to_tensor(self.multiplier) + rate * above, 0.0)
+        new = target, ops.where(room > 0, raised, 0.0)
         moves = ops.logical_and(ops.greater(self.learning(step), 0.5), ops.greater(updated, 0.5))
-        self.log_price.assign(ops.where(moves, moved, ops.convert_to_tensor(self.log_price)))
+        for variable, value in zip((self.target, self.multiplier), new, strict=True):
+            variable.assign(ops.where(moves, value, ops.convert_to_tensor(variable)))
         super().end_step(layers, updated, optimizer)
 
+    def _moved(self, step, room):
+        """The target after a step, by the room that the loss leaves, in [-1, 1]."""
+        target, density = ops.convert_to_tensor(self.target), ops.convert_to_tensor(self.density)
+        rate = _N_FOLDS / max(self.ramp[1] - self.ramp[0], 1)
+        falls = ops.less_equal(density, _FOLLOWED * target)
+        falls = ops.logical_and(falls, ops.less(self.progress(step), _SETTLING))
+        fallen = target * ops.exp(-rate * ops.where(falls, room, 0.0))
+        risen = ops.minimum(ops.maximum(target, density) * ops.exp(-3.0 * rate * room), 1.0)
+        return ops.where(room > 0, fallen, risen)
+
     def logs(self, step: Any) -> dict[str, Any]:
-        price = ops.exp(ops.convert_to_tensor(self.log_price)) * self.learning(step)
-        return {"price": price, "smoothed_loss": self.loss.value, **super().logs(step)}
+        price = ops.convert_to_tensor(self.multiplier) * self.learning(step)
+        found = {"multiplier": price, "smoothed_loss": self.loss.value}
+        return {**found, "target_density": ops.convert_to_tensor(self.target), **super().logs(step)}
 
     def get_config(self) -> dict:
         return {**super().get_config(), "bound": self.bound}

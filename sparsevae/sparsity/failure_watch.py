@@ -13,6 +13,7 @@ from keras import ops
 from sparsevae.layers import GatedLayer
 from sparsevae.sparsity.controlled import Controlled
 from sparsevae.sparsity.density_report import report
+from sparsevae.sparsity.distortion import Distortion
 from sparsevae.sparsity.links import layer_densities, open_links, share_of_links
 from sparsevae.sparsity.liveness import graph_of
 from sparsevae.sparsity.phases import Phased
@@ -22,6 +23,7 @@ KL_OF_DEAD = 0.01  # nats
 WIDE_OPEN = 0.9  # P(open)
 MARGIN = 0.1  # of a density over its target, when gates are frozen
 GAP = 0.02  # of the loss
+MISSED = 0.01  # of a bound
 UNDECIDED = 0.01  # share of gates without which trained and tested masks are the same
 WINDOW, CROSSINGS, DEAD_BAND = 1_000, 5, 0.01  # steps; times; of the density
 
@@ -37,6 +39,10 @@ REMEDIES = {
     "lower initial_density, raise the price or dual_rate, or train longer",
     "gate_gap": "freeze the gates for the last 10 to 20 % of the run, or anneal their temperature",
     "oscillating_multiplier": "divide dual_rate by 3",
+    "bound_exceeded": "give the control more steps, or the weights more after the freeze "
+    "(freeze_at); use gates without noise, as its default; or allow more",
+    "frozen_gates": "unfreeze these layers, leave them out by where= of sparsify, or reckon with a "
+    "target of the gates that can learn",
     "unfinished_phases": "train for as many steps as the control was laid out for, or lay it out "
     "by .over(..., n_steps)",
 }
@@ -73,8 +79,10 @@ def failures(model: Controlled, history: History) -> list[Finding]:
 
     `layer_collapse` (no live path through a layer), `all_closed`, `dead_latents` (KL under 0.01
     nats, with open links to or from them), `gates_do_not_close`, `gate_gap` (a loss more than 2 %
-    worse with the gates of the test rule), `oscillating_multiplier`, `unfinished_phases`,
-    `not_a_number`. Costs one walk over the model's graph.
+    worse with the gates of the test rule), `oscillating_multiplier`, `bound_exceeded` (1 % over
+    that of a `Distortion`), `frozen_gates` (under a control of gates that learn),
+    `unfinished_phases`, `not_a_number` (gates, kernels or the loss). Costs one walk over the
+    model's graph.
 
     Args:
         model: With gates; without any there is nothing to find.
@@ -85,10 +93,17 @@ def failures(model: Controlled, history: History) -> list[Finding]:
     if not layers:
         return []
     step = int(history[-1]["step"]) if history else 0
-    if not all(np.isfinite(_numpy(layer.gate.open_probability())).all() for layer in layers):
+    if not _finite(layers, history):
         return [_finding("not_a_number", step)]
-    detectors = (_closed, _dead_latents, _open, _gap, _oscillation, _unfinished)
+    detectors = (_closed, _dead_latents, _open, _gap, _oscillation, _bound, _frozen, _unfinished)
     return [found for detect in detectors for found in detect(model, history, step)]
+
+
+def _finite(layers, history):
+    if history and not math.isfinite(history[-1].get("loss", 0.0)):
+        return False
+    tensors = [(layer.gate.open_probability(), *layer.switched_weights) for layer in layers]
+    return all(np.isfinite(_numpy(tensor)).all() for tensor in itertools.chain(*tensors))
 
 
 def _finding(name, step, layer=None, **evidence):
@@ -158,6 +173,8 @@ def _open(model: Controlled, history: History, step: int) -> Iterator[Finding]:
     control, layers = model.control, learnable(model.gated_layers)
     if not isinstance(control, Phased) or not layers or not history:
         return
+    if isinstance(control, Distortion):  # what it leaves open is for the bound to say
+        return
     if int(_numpy(control.n_steps)) < control.ramp[1]:
         return
     last = history[-1]
@@ -195,6 +212,8 @@ def _penalty(model):
 
 
 def _oscillation(model: Controlled, history: History, step: int) -> Iterator[Finding]:
+    if isinstance(model.control, Distortion):  # its target moves to and fro
+        return
     rows = [row for row in history if row.get("learning") and "target_density" in row]
     sides = [(row["step"], row["density"] - row["target_density"]) for row in rows]
     sides = [(at, distance > 0) for at, distance in sides if abs(distance) > DEAD_BAND]
@@ -205,6 +224,23 @@ def _oscillation(model: Controlled, history: History, step: int) -> Iterator[Fin
                 "oscillating_multiplier", first, crossings=CROSSINGS + 1, n_steps=last - first
             )
             return
+
+
+def _bound(model: Controlled, history: History, step: int) -> Iterator[Finding]:
+    control = model.control
+    if not isinstance(control, Distortion) or int(_numpy(control.n_steps)) < control.last_step:
+        return
+    loss = float(_numpy(control.loss.value))
+    if loss > (1 + MISSED) * control.bound:
+        yield _finding("bound_exceeded", step, loss=loss, bound=control.bound)
+
+
+def _frozen(model: Controlled, history: History, step: int) -> Iterator[Finding]:
+    layers = [layer for layer in model.gated_layers if layer.gate.learns]
+    frozen = [layer for layer in layers if layer not in learnable(layers)]
+    if frozen and model.control is not None:
+        numbers = {"n_layers": len(frozen), "of": len(layers)}
+        yield _finding("frozen_gates", step, frozen[0].name, **numbers)
 
 
 def _unfinished(model: Controlled, history: History, step: int) -> Iterator[Finding]:

@@ -45,6 +45,10 @@ class FixedMask(Pruning):
         check_integer("n_steps", n_steps, minimum=1)
         return cls(density, scope, seed, granularity=granularity)
 
+    @property
+    def may_change(self) -> bool:
+        return self.density < 1 and super().may_change
+
     def begin_step(self, layers: Sequence[GatedLayer]) -> None:
         if self.density < 1:
             super().begin_step(layers)

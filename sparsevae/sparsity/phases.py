@@ -78,9 +78,11 @@ def check_freeze(freeze: Any, ramp: tuple[int, int]) -> int | None:
 def steps_at(n_steps: int, **fractions: float) -> list[int]:
     """Steps at which phases end, given in order as fractions of a run.
 
+    The first, in which all is open, may round to none.
+
     Raises:
         TypeError: if `n_steps` is not an integer.
-        ValueError: if the fractions are no numbers in order, or a phase would have no step.
+        ValueError: if the fractions are no numbers in order, or a later phase would have no step.
     """
     n_steps = check_integer("n_steps", n_steps, minimum=1)
     names, values = list(fractions), list(fractions.values())

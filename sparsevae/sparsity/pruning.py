@@ -66,6 +66,11 @@ class Pruning(Control):
         """The step of the last change of the masks."""
         return self.end
 
+    @property
+    def may_change(self) -> bool:
+        """Whether masks may still change, as of now."""
+        return int(ops.convert_to_numpy(self.n_steps)) < max(self.end, 1)
+
     def learning(self, step: Any) -> Any:
         """1.0 while masks may change at `step`, else 0.0."""
         within = ops.logical_and(ops.greater_equal(step, self.begin), ops.less(step, self.end))

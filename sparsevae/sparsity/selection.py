@@ -154,7 +154,7 @@ def shares(
         shapes: Of each layer's kernel, `(*window, in_channels, out_channels)`.
 
     Returns:
-        Integers, at least 1 where there is room for it.
+        Integers, at least 1 of each layer: fewer than one link is none, and no model.
     """
     wanted = np.asarray(sizes, np.float64) * density
     if scope == "erk":
@@ -164,7 +164,7 @@ def shares(
     for empty in np.flatnonzero(counts == 0):
         if counts.max() > 1:
             counts[counts.argmax()] -= 1
-            counts[empty] = 1
+        counts[empty] = 1
     return [int(count) for count in counts]
 
 

@@ -98,7 +98,8 @@ def _checked_layers(model):
     layers = list({id(layer): layer for layer in layers_within(model)}.values())
     if gated := [layer for layer in layers if isinstance(layer, GatedLayer)]:
         raise ValueError(
-            "`model` must have no gated layers yet; set `model.control` of one that has. "
+            "`model` must have no gated layers yet; for one that has, set `control` of "
+            "sparsevae.sparsity.SparseModel(model.inputs, model.outputs). "
             f"Received: {kind} with {gated[0].name!r}"
         )
     check_calls(model)

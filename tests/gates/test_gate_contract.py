@@ -51,6 +51,16 @@ def test_a_gate_can_be_told_which_links_to_leave(name):
     np.testing.assert_allclose(array(gate.score())[right], score[right], atol=2e-3)
 
 
+@each_trainable_gate
+def test_a_frozen_gate_keeps_its_mask(name):
+    gate = spread(built(name))
+    before, score = array(gate.mask()), array(gate.score())
+    gate.trainable = False
+    assert gate.learns
+    np.testing.assert_array_equal(array(gate.mask()), before)
+    np.testing.assert_array_equal(array(gate.score()), score)
+
+
 @each_gate
 def test_support_is_where_the_test_rule_is_above_zero(name):
     gate = spread(built(name))

@@ -124,26 +124,71 @@ def test_a_run_under_a_target_ends_at_it(density):
     assert found == np.floor(density * 50 + 0.5)
 
 
-def test_the_price_of_distortion_moves_by_its_recursion():
-    bound, ramp = 2.0, (1, 6)
-    control = Distortion(bound, ramp, freeze=20)
+def test_target_and_multiplier_of_distortion_move_by_their_recursion():
+    bound, ramp, freeze = 2.0, (1, 41), 61
+    control = Distortion(bound, ramp, freeze)
     layers = by_hand(control, gates.Binary("threshold", seed=0))
-    losses = [1.0, 1.5, 2.5, 4.0, 2.5, 1.99, 0.2, 0.1]
-    price, mean = 0.01 * bound, 0.0
+    rng = np.random.default_rng(0)
+    losses = [1.0, 1.5, 1.99, *rng.uniform(0.5, 4.0, 40), *[1.0] * 25]
+    target, multiplier, mean, seen = 1.0, 0.0, 0.0, set()
     for step, loss in enumerate(losses):
+        opened = rng.random() * (1 if step < 30 else 0.02)
+        for layer in layers:
+            parameter = layer.gate.trainable_variables[0]
+            parameter.assign(np.where(rng.random(parameter.shape) < opened, 1.0, -1.0))
+        density = open_share(layers)
         control.begin_step(layers)
-        density = np.average(
+        cost = np.average(
             [float(np.mean(layer.gate.open_probability())) for layer in layers], weights=[30, 20]
         )
-        paid = float(control.penalty(layers))
-        assert paid == pytest.approx((step >= 1) * price * density, rel=1e-4)
+        learns = ramp[0] <= step < freeze
+        assert float(control.penalty(layers)) == pytest.approx(
+            learns * multiplier * cost, rel=1e-4, abs=1e-9
+        )
         control.observe(loss, layers)
         control.end_step(layers, 1.0, OPTIMIZER)
-        mean += (loss - mean) / (step + 1)
-        if step >= 1:
-            room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
-            price *= np.exp(10 / 5 * (room if room > 0 else 3 * room))
+        mean += (loss - mean) / min(step + 1, 4)  # a tenth of the ramp
         assert float(control.loss.value) == pytest.approx(mean, rel=1e-5)
+        if learns:
+            room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
+            late = (step - ramp[0] + 1) / (freeze - ramp[0]) >= 0.9
+            followed = density <= 1.02 * target
+            if room <= 0:
+                target = min(max(target, density) * np.exp(-3 * 5 / 40 * room), 1.0)
+            elif followed and not late:
+                target *= np.exp(-5 / 40 * room)
+            seen.add((room > 0, followed, late))
+            raised = max(multiplier + 1600 * bound / 60 * (density - target), 0.0)
+            multiplier = raised if room > 0 else 0.0
+        assert float(control.target) == pytest.approx(target, rel=1e-4)
+        assert float(control.multiplier) == pytest.approx(multiplier, rel=1e-4, abs=1e-4)
+    assert {(True, True, False), (True, False, False), (True, True, True)} <= seen
+    assert any(not has_room for has_room, _, _ in seen)
+
+
+def open_share(layers):
+    """Share of gates that the test rule leaves open."""
+    return np.concatenate([np.ravel(layer.gate.support()) for layer in layers]).mean()
+
+
+@pytest.mark.parametrize("gate", [None, "hard_concrete"])
+def test_distortion_does_not_close_a_model_before_its_loss_has_told(gate):
+    """A classifier trained before, at a learning rate at which all gates move at once."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(640, 8)).astype("float32")
+    y = (x @ rng.normal(size=(8, 3))).argmax(1)
+    layers = [keras.Input((8,)), keras.layers.Dense(12, "relu"), keras.layers.Dense(3)]
+    model = keras.Sequential(layers)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(x, y, epochs=8, batch_size=16, verbose=0)
+    bound, dense = 0.5, model.evaluate(x, y, verbose=0)
+    assert dense < 0.3 * bound
+    model = sv.sparsify(model, gate, control=Distortion.over(bound, 800))
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(x, y, epochs=20, batch_size=16, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < 1.01 * bound
+    assert 0.02 < open_share(model.gated_layers) < 0.5
 
 
 def test_distortion_ends_within_one_percent_of_its_bound():

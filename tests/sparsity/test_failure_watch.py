@@ -295,6 +295,34 @@ def test_gates_that_are_no_numbers():
     assert only(failures(model, []), "not_a_number").step == 0
 
 
+@pytest.mark.parametrize("gate", ["pruned", "hard_concrete"])
+def test_kernels_and_losses_that_are_no_numbers(gate):
+    model = sparse(gate)
+    assert failures(model, [{"step": 4, "loss": 1.0}]) == []
+    assert only(failures(model, [{"step": 4, "loss": np.nan}]), "not_a_number").step == 4
+    model.gated_layers[1].switched_weights[0].assign(np.full((8, 8), np.inf))
+    only(failures(model, [{"step": 4, "loss": 1.0}]), "not_a_number")
+
+
+def test_a_bound_that_is_exceeded_at_the_end():
+    model = sparse(control=sparsity.Distortion(0.5, (2, 4), 8))
+    for loss, exceeded in ((0.504, False), (0.506, True)):
+        model.control.loss.variables[0].assign(loss)
+        assert only(after(model, 7), "unfinished_phases")
+        found = after(model, 8)
+        assert [f.name for f in found] == ["bound_exceeded"] * exceeded
+    assert found[0].evidence == pytest.approx({"loss": 0.506, "bound": 0.5})
+
+
+def test_frozen_gates_under_a_control_that_wants_them_to_learn():
+    model = dense()
+    model.layers[2].trainable = False
+    control = sparsity.TargetDensity.over(0.5, 40)
+    found = {f.name: f for f in watched(sparse(control=control, model=model), 10)}
+    assert found["frozen_gates"].layer == model.layers[2].name
+    assert found["frozen_gates"].evidence == {"n_layers": 1, "of": 3}
+
+
 def test_only_models_with_gates_can_be_watched():
     model = dense()
     model.compile("sgd", "mse")

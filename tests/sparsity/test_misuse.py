@@ -374,6 +374,67 @@ def test_a_control_for_a_model_without_gates_is_refused():
         model.control = Strength(1.0)
 
 
+def fixed(layer):
+    return gates.Fixed(np.ones(layer.kernel.shape))
+
+
+def test_gates_that_are_fixed_for_good_are_no_gates_that_learn():
+    for control in (Strength(1.0), TargetDensity(0.5), sparsity.Distortion(1.0)):
+        with pytest.raises(ValueError, match=r"needs gates that learn. Received: Fixed only"):
+            sv.sparsify(zoo.dense(2), fixed, control=control)
+
+
+def test_a_refused_attempt_leaves_the_control_free():
+    control = TopK(0.5)
+    with pytest.raises(ValueError, match="needs gate="):
+        sv.sparsify(zoo.dense(2), LEARNED, control=control)
+    assert sv.sparsify(zoo.dense(2), control=control).control is control
+
+
+def compiled(control, frozen):
+    model = zoo.dense(3, 2)
+    model.layers[0].trainable = not frozen
+    sparse = sv.sparsify(model, control=control)
+    sparse.compile("sgd", "mse")
+    return sparse
+
+
+def fitted(sparse):
+    x = np.ones((8, *sparse.input_shape[1:]), "float32")
+    sparse.fit(x, np.ones((8, *sparse.output_shape[1:]), "float32"), batch_size=1, verbose=0)
+    return sparse
+
+
+@pytest.mark.parametrize("control", [TopK, sparsity.MagnitudePruning, sparsity.SET, RigL])
+def test_frozen_layers_are_not_pruned_in_silence(control):
+    with pytest.raises(ValueError, match=r"layers that are trainable.*which is frozen"):
+        fitted(compiled(control.over(0.5, 8), frozen=True))
+    sparse = fitted(compiled(control.over(0.5, 8), frozen=False))  # and its masks are final
+    sparse.layers[1].trainable = False
+    if control is RigL:
+        sparse.control = sparsity.FixedMask()
+    sparse.compile("sgd", "mse")
+    fitted(sparse)
+    assert sparsity.report(sparse).density == pytest.approx(0.5, abs=0.03)
+
+
+def test_fixed_masks_bear_frozen_layers_unless_they_are_still_to_be_drawn():
+    fitted(compiled(sparsity.FixedMask(), frozen=True))
+    with pytest.raises(ValueError, match="layers that are trainable"):
+        fitted(compiled(sparsity.FixedMask(0.5), frozen=True))
+
+
+def test_a_step_of_ones_own_needs_the_optimizer_of_compile():
+    sparse = sv.sparsify(zoo.dense(2), control=TopK(0.5))
+    with pytest.raises(ValueError, match=r"must be set by `compile`.*Received: None"):
+        sparse.begin_step()
+    sparse.compile("sgd", "mse")
+    sparse.begin_step()
+    sparse.optimizer = keras.optimizers.SGD()
+    with pytest.raises(ValueError, match=r"must be set by `compile`.*SGD"):
+        sparse.begin_step()
+
+
 def test_a_control_after_the_model_was_made_needs_its_kind_of_gate():
     sparse = sv.sparsify(zoo.dense(2), PRUNED)
     with pytest.raises(ValueError, match="`control` TargetDensity needs gates that learn"):
