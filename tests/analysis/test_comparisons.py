@@ -26,6 +26,20 @@ def test_seeds_cancel_out():
     np.testing.assert_allclose(found["mean"] - found["mean_against"], found["difference"])
 
 
+def test_the_test_of_t_agrees_with_its_interval():
+    """At 95 % the interval of Student's t holds 0 just where p is above 0.05."""
+    for shift in (0.02, 0.1, 0.3):
+        table = study([shift + d for d in (-0.1, 0.0, 0.05, 0.12, -0.03)], noise=0.02)
+        found = paired(table, **WHAT, test="t")
+        assert (found["interval"] == "t").all()
+        holds_zero = (found["low"] < 0) & (found["high"] > 0)
+        assert (holds_zero == (found["p"] > 0.05)).all()
+        signs = paired(table, **WHAT)
+        assert (signs["p"] >= 2 / 2**5).all() and not signs["p"].equals(found["p"])
+    with pytest.raises(ValueError, match="`test` must be one of"):
+        paired(table, **WHAT, test="wilcoxon")
+
+
 @pytest.mark.parametrize("n_seeds", [6, 20])
 def test_repeatable_in_any_order_and_company(n_seeds):
     table = study(np.linspace(-0.1, 0.3, n_seeds), noise=0.1)

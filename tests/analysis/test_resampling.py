@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sparsevae.analysis.resampling import interval, sign_flip_p
+from sparsevae.analysis.resampling import interval, sign_flip_p, t_p
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,12 @@ def test_no_spread(values):
 def test_one_value_that_differs_has_an_interval():
     found = interval(np.array([0.0] * 9 + [1e-300]), 0.95, 200, seed=0)
     assert np.isfinite([found.low, found.high]).all()
+
+
+def test_students_t_by_its_closed_form():
+    differences = np.array([0.2, 0.5, -0.1, 0.4])
+    t = differences.mean() / (differences.std(ddof=1) / 2)
+    expected = 2 * stats.t.sf(t, 3)
+    assert t_p(differences) == pytest.approx(expected)
+    assert t_p(-differences) == pytest.approx(expected)
+    assert t_p(np.zeros(3)) == 1 and t_p(np.ones(3)) == 0

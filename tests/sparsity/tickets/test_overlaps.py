@@ -19,6 +19,17 @@ def test_masks_of_other_shapes_or_without_open_gates_are_refused():
             tickets.jaccard(first, second)
 
 
+def test_overlap_of_two_models_layer_by_layer():
+    first = {"a": np.array([[1, 1], [0, 0]], bool), "b": np.ones((4, 4), bool)}
+    second = {"a": np.array([[1, 0], [1, 0]], bool), "b": np.ones((4, 4), bool)}
+    table = tickets.mask_overlap(first, second).set_index("layer")
+    assert table.jaccard.to_dict() == {"all": 17 / 19, "a": 1 / 3, "b": 1}
+    assert table.chance["a"] == pytest.approx((2 * 2 / 4) / (2 + 2 - 1))
+    assert table.chance["all"] == pytest.approx((1 + 16) / (4 + 32 - 17))
+    with pytest.raises(ValueError, match="masks of the same layers"):
+        tickets.mask_overlap(first, {"a": second["a"]})
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Three seeds and two rounds of independent masks, the second within the first."""
