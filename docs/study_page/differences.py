@@ -46,6 +46,7 @@ def at_equal_elbo(runs: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, group in runs.groupby("method", sort=False):
         both = pd.concat([dense[dense.twin == group.twin.iloc[0]], group])
+        both = both[["method", "seed", "elbo", *SCORES]]
         for value in SCORES:
             known = both[both[value].notna()]
             if set(known.method) != {"dense", name}:
@@ -67,6 +68,7 @@ def holding(table: pd.DataFrame) -> pd.DataFrame:
 
 def _paired(runs, twins, values: Sequence[str]):
     """Rows of `paired` for values that two pairs or more have; None if none has."""
+    runs, twins = runs[["seed", *values]], twins[["seed", *values]]
     both = pd.concat([runs.assign(is_twin=False), twins.assign(is_twin=True)])
     rows = []
     for value in values:
@@ -80,7 +82,7 @@ def _paired(runs, twins, values: Sequence[str]):
 
 def _with_correction(tables):
     if not tables:
-        return pd.DataFrame(columns=["method", "value", "difference", "p_corrected"])
+        return pd.DataFrame(columns=["method", "level", "value", "difference", "p", "p_corrected"])
     table = pd.concat(tables, ignore_index=True)
     compared = (table.value != "elbo") & table.p.notna()
     table["p_corrected"] = float("nan")

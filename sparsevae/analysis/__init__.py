@@ -2,8 +2,8 @@
 
 In: callables between arrays, `GroundTruthData`, Keras models, tables of studies. Out: frozen
 results that hold NumPy arrays, pandas tables and networkx graphs. Nothing is drawn here.
-May import: data, metrics, layers, sparsity; keras, scipy, pandas, scikit-learn; networkx and
-statsmodels, which load when used.
+May import: data, metrics, layers, sparsity; keras, scipy, pandas, scikit-learn; networkx, which
+loads when used.
 """
 
 from sparsevae.analysis.comparisons import corrected, paired, summary
