@@ -26,7 +26,7 @@ test: export OMP_NUM_THREADS = 1
 test: export TF_NUM_INTRAOP_THREADS = 1
 test: export TF_NUM_INTEROP_THREADS = 1
 test: .venv/installed-dev
-	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal --durations 30
 	KERAS_BACKEND=jax .venv/bin/python -m pytest --numprocesses 2 --dist worksteal tests/gates tests/layers tests/training \
 		tests/sparsity/test_sparsify.py tests/sparsity/test_misuse.py tests/sparsity/test_selection.py tests/sparsity/test_pruning.py \
 		tests/sparsity/test_constraints.py tests/sparsity/test_ways_of_control.py tests/sparsity/test_compact.py

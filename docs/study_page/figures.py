@@ -54,7 +54,11 @@ def over_depth(runs: pd.DataFrame, density: float) -> Figure:
 
 
 def forest(table: pd.DataFrame) -> Figure:
-    """Differences from dense at equal ELBO, 95 % intervals: a panel for each score."""
+    """Differences from dense at equal ELBO, 95 % intervals: a panel for each score.
+
+    Two pairs have intervals beside which no other can be seen, and are left out.
+    """
+    table = table[table.n > 2]
     methods = list(dict.fromkeys(table.method))[::-1]
     figure = Figure(figsize=(10, 0.6 + 0.36 * len(methods) * 2), layout="constrained")
     panels = figure.subplots(2, (len(SCORES) + 1) // 2, sharey=True).flat

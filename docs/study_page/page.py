@@ -68,7 +68,7 @@ def figures(runs: pd.DataFrame, matched: pd.DataFrame, images: Path) -> dict[str
             made[name] = save(over_density(runs, column), images / f"study_{name}.png")
     if (main.level == DENSITY).any():
         made["depth"] = save(over_depth(runs, DENSITY), images / "study_depth.png")
-    if len(matched):
+    if len(matched) and (matched.n > 2).any():
         made["matched"] = save(forest(matched), images / "study_matched.png")
     return made
 
