@@ -22,7 +22,7 @@ class DivergedError(RuntimeError):
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar over all steps of the run with rate, time left, ELBO and density.
+    """A bar over all steps of the run with rate, time left, ELBO, and density after each epoch.
 
     Args:
         n_steps: Steps of the whole run; the bar begins at the optimizer's step.
@@ -32,6 +32,10 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.n_steps = n_steps
         self._bar = None
+        self._density: dict[str, float] = {}  # to count links takes long
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._density = {"density": logs["density"]} if "density" in logs else {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         step = int(self.model.optimizer.iterations)
@@ -42,8 +46,8 @@ class Progress(keras.callbacks.Callback):
         if time.monotonic() - self._shown < 1:
             return
         self._shown = time.monotonic()
-        values = {"elbo": logs["elbo"], **self.model.gate_logs()}
-        shown = {k: f"{float(values[k]):.4g}" for k in ("elbo", "density") if k in values}
+        values = {"elbo": logs["elbo"], **self._density}
+        shown = {name: f"{float(value):.4g}" for name, value in values.items()}
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(int(self.model.optimizer.iterations) - self._bar.n)
 

@@ -26,7 +26,6 @@ from sparsevae.models.tracking import (
 )
 from sparsevae.sparsity import gated_layers
 from sparsevae.sparsity.controlled import Controlled
-from sparsevae.sparsity.logs import logs_of_gates
 from sparsevae.training import Part, inner
 
 tfd = tfp.distributions
@@ -92,7 +91,6 @@ class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
         count["aggregation"] = "only_first_replica"
         self.n_batches = self.add_weight(name="n_batches", **count)
         self.n_updates = self.add_weight(name="n_updates", **count)
-        self._gate_logs_function = None
         self.objective = objectives.BetaVAE(1.0) if objective is None else objective
         self.control = control
         self.built = True
@@ -174,9 +172,6 @@ class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
                 )
         return known
 
-    def forget_traces(self) -> None:
-        self._gate_logs_function = None
-
     def train_step(self, data: Any) -> dict:
         self.begin_step()
         with gates.one_step(priced=self.control is not None), tf.GradientTape() as tape:
@@ -209,16 +204,6 @@ class SparseVAE(Inference, CheckedInputs, Controlled, VAEFiles, keras.Model):
     def kl_per_latent(self) -> np.ndarray | None:
         """Mean KL of each latent over the epoch or evaluation so far, nats; None before any."""
         return self._active.kl_per_latent().numpy() if float(self._active.count) else None
-
-    def gate_logs(self) -> dict[str, float]:
-        """What `fit` logs of the gates after each epoch: dict of floats, empty without gates."""
-        if not self.gated_layers:
-            return {}
-        if self._gate_logs_function is None:
-            self._gate_logs_function = tf.function(
-                lambda: logs_of_gates(self, self.control), autograph=False
-            )
-        return {name: float(value) for name, value in self._gate_logs_function().items()}
 
     # Saving
 

@@ -38,14 +38,10 @@ class Retracing:
         self._traced_parts, self._traced_weights = parts, weights
         if parts_only:
             self.known_weights()
-        self.forget_traces()
         if self.train_function is not None:
             super().make_train_function(force=True)
         if self.test_function is not None:
             super().make_test_function(force=True)
-
-    def forget_traces(self) -> None:
-        """Called when functions beside those of Keras that were traced are out of date."""
 
     def known_weights(self) -> list[int]:
         """Trainable weights by identity.
