@@ -17,7 +17,7 @@ from sparsevae.training import GroupedOptimizer
 _TOLERANCE = 0.01  # of the bound: errors beyond move the target at full speed
 _N_FOLDS = 5.0  # the target can fall by so many factors of e over the ramp
 _FOLLOWED = 1.02  # the target falls only while the density is at most so many times as large
-_SETTLING = 0.9  # share of the learning phase after which the target falls no more
+_SETTLING = 0.9  # share of the steps before the freeze after which the target falls no more
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -27,9 +27,9 @@ class Distortion(Phased):
     A target for the density starts at 1. While the loss, smoothed over a tenth of the ramp and at
     most 100 steps, is under the bound and the density has followed, the target falls; while the
     loss is above, it rises three times as fast. Adds `multiplier * density` to the loss: the
-    multiplier rises by `1600 bound / n` for n steps of learning times what the density is above
-    its target, falls where it is below, and is 0 while the loss is above the bound. The target
-    falls no more in the last tenth of the learning phase.
+    multiplier rises by `1600 bound / n` for n steps of learning (of the ramp, without a freeze)
+    times what the density is above its target, falls where it is below, and is 0 while the loss is
+    above the bound. The target falls no more in the last tenth of the steps before the freeze.
 
     The bound is of the loss as it is trained, so gates without noise suit it best: by default
     `gates.Binary("threshold")`, whose training and test masks are the same. A bound that the
@@ -119,7 +119,8 @@ class Distortion(Phased):
         target, density = ops.convert_to_tensor(self.target), ops.convert_to_tensor(self.density)
         rate = _N_FOLDS / max(self.ramp[1] - self.ramp[0], 1)
         falls = ops.less_equal(density, _FOLLOWED * target)
-        falls = ops.logical_and(falls, ops.less(self.progress(step), _SETTLING))
+        if self.freeze is not None:
+            falls = ops.logical_and(falls, ops.less(self.progress(step), _SETTLING))
         fallen = target * ops.exp(-rate * ops.where(falls, room, 0.0))
         risen = ops.minimum(ops.maximum(target, density) * ops.exp(-3.0 * rate * room), 1.0)
         return ops.where(room > 0, fallen, risen)

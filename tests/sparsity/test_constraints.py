@@ -124,8 +124,9 @@ def test_a_run_under_a_target_ends_at_it(density):
     assert found == np.floor(density * 50 + 0.5)
 
 
-def test_target_and_multiplier_of_distortion_move_by_their_recursion():
-    bound, ramp, freeze = 2.0, (1, 41), 61
+@pytest.mark.parametrize("freeze", [61, None])
+def test_target_and_multiplier_of_distortion_move_by_their_recursion(freeze):
+    bound, ramp = 2.0, (1, 41)
     control = Distortion(bound, ramp, freeze)
     layers = by_hand(control, gates.Binary("threshold", seed=0))
     rng = np.random.default_rng(0)
@@ -141,7 +142,7 @@ def test_target_and_multiplier_of_distortion_move_by_their_recursion():
         cost = np.average(
             [float(np.mean(layer.gate.open_probability())) for layer in layers], weights=[30, 20]
         )
-        learns = ramp[0] <= step < freeze
+        learns = ramp[0] <= step < (freeze or np.inf)
         assert float(control.penalty(layers)) == pytest.approx(
             learns * multiplier * cost, rel=1e-4, abs=1e-9
         )
@@ -151,18 +152,19 @@ def test_target_and_multiplier_of_distortion_move_by_their_recursion():
         assert float(control.loss.value) == pytest.approx(mean, rel=1e-5)
         if learns:
             room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
-            late = (step - ramp[0] + 1) / (freeze - ramp[0]) >= 0.9
+            late = bool(freeze) and (step - ramp[0] + 1) / (freeze - ramp[0]) >= 0.9
             followed = density <= 1.02 * target
             if room <= 0:
                 target = min(max(target, density) * np.exp(-3 * 5 / 40 * room), 1.0)
             elif followed and not late:
                 target *= np.exp(-5 / 40 * room)
             seen.add((room > 0, followed, late))
-            raised = max(multiplier + 1600 * bound / 60 * (density - target), 0.0)
+            raised = max(multiplier + 1600 * bound / ((freeze or 41) - 1) * (density - target), 0.0)
             multiplier = raised if room > 0 else 0.0
         assert float(control.target) == pytest.approx(target, rel=1e-4)
         assert float(control.multiplier) == pytest.approx(multiplier, rel=1e-4, abs=1e-4)
-    assert {(True, True, False), (True, False, False), (True, True, True)} <= seen
+    assert {(True, True, False), (True, False, False)} <= seen
+    assert ((True, True, True) in seen) == bool(freeze)
     assert any(not has_room for has_room, _, _ in seen)
 
 
