@@ -50,6 +50,14 @@ def unpack(file: Path, folder: Path) -> int:
     return len(absent)
 
 
+def packed_masks(masks: dict[str, np.ndarray]) -> bytes:
+    """Booleans by layer for a cell of `masks`, a bit each, compressed."""
+    packed = {name: np.packbits(mask) for name, mask in masks.items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, **packed, **{f"shape {n}": m.shape for n, m in masks.items()})
+    return file.getvalue()
+
+
 def read_masks(packed: bytes) -> dict[str, np.ndarray]:
     """Open links by layer, booleans `(in_channels, out_channels)`, from a cell of `masks`."""
     with np.load(io.BytesIO(packed), allow_pickle=False) as file:
@@ -76,15 +84,8 @@ def _masks(run):
     if not (run / "model.keras").exists():
         return None
     model, _ = load_run(run)
-    packed = {}
-    for layer in model.gated_layers:
-        support = np.array(layer.gate.support(), bool)
-        packed |= {layer.name: np.packbits(support), f"shape {layer.name}": support.shape}
-    if not packed:
-        return None
-    file = io.BytesIO()
-    np.savez_compressed(file, **packed)
-    return file.getvalue()
+    masks = {layer.name: np.array(layer.gate.support(), bool) for layer in model.gated_layers}
+    return packed_masks(masks) if masks else None
 
 
 def main() -> None:

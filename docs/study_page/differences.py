@@ -8,7 +8,6 @@ import sparsevae as sv
 from docs.study_page.runs import SCORES
 
 LARGEST_LOSS = 1.0  # nats: beyond it scores are compared at equal ELBO only
-TEST = {"test": "t"}
 _FEWEST = 2
 
 
@@ -63,7 +62,7 @@ def at_equal_elbo(runs: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
 
 def holding(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of scores that differ from 0 after correction, at 0.05."""
-    return table[(table.value != "elbo") & (table.p_corrected < 0.05)]
+    return table[table.p_corrected < 0.05]
 
 
 def _paired(runs, twins, values: Sequence[str]):
@@ -76,13 +75,16 @@ def _paired(runs, twins, values: Sequence[str]):
         seeds = [set(known[known.is_twin == twin].seed) for twin in (False, True)]
         if len(seeds[0] & seeds[1]) >= _FEWEST:
             known = known.assign(**{value: known[value].astype(float)})
-            rows.append(sv.analysis.paired(known, by="is_twin", against=True, value=value, **TEST))
+            rows.append(
+                sv.analysis.paired(known, by="is_twin", against=True, value=value, test="t")
+            )
     return pd.concat(rows).drop(columns="is_twin") if rows else None
 
 
 def _with_correction(tables):
     if not tables:
-        return pd.DataFrame(columns=["method", "level", "value", "difference", "p", "p_corrected"])
+        columns = ["method", "level", "value", "n", "difference", "p", "p_corrected"]
+        return pd.DataFrame(columns=columns)
     table = pd.concat(tables, ignore_index=True)
     compared = (table.value != "elbo") & table.p.notna()
     table["p_corrected"] = float("nan")

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
 
-from docs.study_page.runs import SCORES, profile
+from docs.study_page.runs import PLAIN, SCORES, profile
 from sparsevae import plots
+from sparsevae.analysis import resampling
 from sparsevae.plots.style import CYCLE, FAINT, INK
 
 SHOWN_OVER_DENSITY = ("score_mig", "analysis_factor_jacobian_gain_active")
@@ -23,15 +23,14 @@ def save(figure: Figure, path: Path) -> str:
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % of Student's t around the mean."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return float(np.mean(values) - half), float(np.mean(values) + half)
+    """That of `paired` and of the page's tables."""
+    found = resampling.interval(values, confidence=0.95, n_resamples=10_000, seed=0)
+    return found.low, found.high
 
 
 def over_density(runs: pd.DataFrame, column: str) -> Figure:
     """A column of the main part over density, with intervals over seeds."""
-    chosen = runs[(runs.part == "main") | ((runs.part == "dense") & (runs.beta == 1))]
-    chosen = chosen[chosen.objective == "beta_vae"]
+    chosen = runs[runs.part.isin(["main", "dense"]) & (runs.twin == PLAIN)]
     return plots.score_against_density(
         chosen, column, by=["method"], interval=interval, label=SCORES[column]
     )
@@ -40,7 +39,7 @@ def over_density(runs: pd.DataFrame, column: str) -> Figure:
 def over_depth(runs: pd.DataFrame, density: float) -> Figure:
     """Rotation and probes of each layer: dense beside some methods at a density."""
     main = runs[(runs.part == "main") & (runs.level == density)]
-    chosen = {"dense": runs[(runs.part == "dense") & (runs.twin == "beta_vae {} 1")]}
+    chosen = {"dense": runs[(runs.part == "dense") & (runs.twin == PLAIN)]}
     chosen |= {name: main[main.method == name] for name in SHOWN_OVER_DEPTH}
     return plots.layer_profile_curves(
         {

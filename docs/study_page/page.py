@@ -9,7 +9,7 @@ from docs.arena_table import markdown
 from docs.study_page.differences import LARGEST_LOSS, at_equal_elbo, at_equal_steps, holding
 from docs.study_page.figures import SHOWN_OVER_DENSITY, forest, over_density, over_depth, save
 from docs.study_page.overlaps import overlaps
-from docs.study_page.runs import SCORES, read
+from docs.study_page.runs import PLAIN, SCORES, read
 from sparsevae.analysis import corrected
 from sparsevae.study.sweeps.study_file import read_study
 
@@ -49,7 +49,7 @@ def text(table: Path, images: Path) -> str:
 
 def counts(runs: pd.DataFrame) -> dict[str, int]:
     """Complete runs beside those that the study asks for."""
-    twins_of_slices = (runs.part == "dense") & (runs.twin != "beta_vae {} 1")
+    twins_of_slices = (runs.part == "dense") & (runs.twin != PLAIN)
     n_slices = int((runs.part.isin(SLICES) | twins_of_slices).sum())
     return {
         **{"n_runs": len(runs), "n_planned": len(read_study(STUDY).cells)},
@@ -68,7 +68,7 @@ def figures(runs: pd.DataFrame, matched: pd.DataFrame, images: Path) -> dict[str
             made[name] = save(over_density(runs, column), images / f"study_{name}.png")
     if (main.level == DENSITY).any():
         made["depth"] = save(over_depth(runs, DENSITY), images / "study_depth.png")
-    if len(matched) and (matched.n > 2).any():
+    if (matched.n > 2).any():
         made["matched"] = save(forest(matched), images / "study_matched.png")
     return made
 

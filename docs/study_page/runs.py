@@ -16,6 +16,7 @@ SCORES = {
     "analysis_factor_jacobian_gain_active": "gain",
     "rotation": "rotation",
 }
+PLAIN = "beta_vae {} 1"  # `twin` of the main grid
 _PROFILE = "analysis_layer_profile_"
 _ROTATION = f"{_PROFILE}rotation_"
 _MOVING = ("rigl", "set")

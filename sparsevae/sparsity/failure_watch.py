@@ -237,7 +237,7 @@ def _bound(model: Controlled, history: History, step: int) -> Iterator[Finding]:
 
 def _frozen(model: Controlled, history: History, step: int) -> Iterator[Finding]:
     layers = [layer for layer in model.gated_layers if layer.gate.learns]
-    frozen = [layer for layer in layers if layer not in learnable(layers)]
+    frozen = [layer for layer in layers if not layer.gate.trainable_variables]
     if frozen and model.control is not None:
         numbers = {"n_layers": len(frozen), "of": len(layers)}
         yield _finding("frozen_gates", step, frozen[0].name, **numbers)

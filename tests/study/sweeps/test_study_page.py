@@ -1,7 +1,6 @@
 """The study's page: from the table that is checked in, and with every part on a table made here."""
 
 import dataclasses
-import io
 import json
 from pathlib import Path
 
@@ -16,11 +15,6 @@ ROOT = Path(__file__).parents[3]
 TABLE = ROOT / "studies" / "density.parquet"
 GAIN = "analysis_factor_jacobian_gain_active"
 PLANTED = 0.2
-
-
-@pytest.fixture(autouse=True)
-def scripts(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
 
 
 def page(table, images):
@@ -59,17 +53,22 @@ def made(cell, rng, levels):
     lost = 0.04 / cell.target_density if cell.control == "random" else 0.0
     row["elbo"] = -32 + level + gained - lost + rng.normal(0, 0.01)
     row["density"] = None if dense else cell.target_density
-    row["masks"] = None if dense or cell.target_density != 0.1 else packed(rng, cell.seed)
+    row["masks"] = None if dense or cell.target_density != 0.1 else packed(cell.seed)
     return row
 
 
-def packed(rng, seed):
+def packed(seed):
     """Masks that are the same for all methods of a seed, and others for other seeds."""
-    mask = np.random.default_rng(seed).random((40, 50)) < 0.1
-    file = io.BytesIO()
-    arrays = {"layer": np.packbits(mask), "shape layer": mask.shape}
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
+    from studies.pack import packed_masks
+
+    return packed_masks({"layer": np.random.default_rng(seed).random((40, 50)) < 0.1})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))
+        yield
 
 
 @pytest.fixture(scope="module")
