@@ -121,9 +121,8 @@ def plain(make_vae, images):
         (ALL_OPEN, sparsity.Strength(0.0, ramp=(2, 4), freeze=6)),
         (gates.Continuous(), sparsity.Strength(50.0, ramp=(100, 200))),
         (ALL_ONES, None),
-        (ALL_ONES, sparsity.Strength(50.0, ramp=(0, 4))),
     ],
-    ids=["no control", "strength 0", "0 in phases", "still open", "fixed", "fixed and priced"],
+    ids=["no control", "strength 0", "0 in phases", "still open", "fixed"],
 )
 def test_open_gates_make_the_plain_vae(make_vae, images, plain, gate, control):
     vae = make_vae(gate, eager=True, control=control)
