@@ -14,10 +14,11 @@ from sparsevae.sparsity.prices import mean_over, open_share
 from sparsevae.sparsity.smoothed_loss import N_STEPS, SmoothedLoss
 from sparsevae.training import GroupedOptimizer
 
-_TOLERANCE = 0.01  # of the bound: errors beyond move the target at full speed
+_TOLERANCE = 0.01  # of the bound: the price falls to 0 over the last of it
 _N_FOLDS = 5.0  # the target can fall by so many factors of e over the ramp
 _FOLLOWED = 1.02  # the target falls only while the density is at most so many times as large
-_SETTLING = 0.9  # share of the steps before the freeze after which the target falls no more
+_ERRORS = (-0.02, 0.1)  # of the density, relative to its target, by which the multiplier moves
+_HIGHEST = 1e6  # multiplier in bounds: gates that cannot close shall not drive it to infinity
 
 
 @keras.saving.register_keras_serializable("sparsevae")
@@ -26,10 +27,11 @@ class Distortion(Phased):
 
     A target for the density starts at 1. While the loss, smoothed over a tenth of the ramp and at
     most 100 steps, is under the bound and the density has followed, the target falls; while the
-    loss is above, it rises three times as fast. Adds `multiplier * density` to the loss: the
-    multiplier rises by `1600 bound / n` for n steps of learning (of the ramp, without a freeze)
-    times what the density is above its target, falls where it is below, and is 0 while the loss is
-    above the bound. The target falls no more in the last tenth of the steps before the freeze.
+    loss is above, it rises three times as fast. Adds `room * multiplier * density` to the loss:
+    the room falls from 1 to 0 over the last hundredth of the bound, and a multiplier m moves by
+    `800 (m + 2 bound) / n` times what the density is above its target, relative to it, for n
+    steps of learning (of the ramp, without a freeze): links close the slower, the nearer the loss
+    is to the bound. The weights go on learning, so the bound is used up only while gates do too.
 
     The bound is of the loss as it is trained, so gates without noise suit it best: by default
     `gates.Binary("threshold")`, whose training and test masks are the same. A bound that the
@@ -37,8 +39,8 @@ class Distortion(Phased):
 
     Args:
         bound: Float above 0, nats per observation: the training loss that may be reached.
-        ramp, freeze: See `Phased`; the ramp says how fast the target may fall. Gates that
-            are frozen early leave the loss time to fall under the bound again.
+        ramp, freeze: See `Phased`; the ramp says how fast the target may fall. Gates that are
+            frozen early leave the loss time to fall under the bound; `over` does at the end.
         granularity: See `Control`.
 
     References:
@@ -68,7 +70,7 @@ class Distortion(Phased):
         n_steps: int,
         open_until: float = 0.1,
         full_at: float = 0.4,
-        freeze_at: float = 0.95,
+        freeze_at: float = 1.0,
         granularity: str = "links",
     ) -> "Distortion":
         """A control whose phases end at fractions of a run of `n_steps` steps."""
@@ -87,11 +89,19 @@ class Distortion(Phased):
         self.target = self.add_state("target", 1.0)
         self.multiplier = self.add_state("multiplier")
 
+    def _room(self):
+        """What the loss leaves of the tolerance, in [-1, 1]; negative above the bound."""
+        room = (self.bound - self.loss.value) / (_TOLERANCE * self.bound)
+        return ops.clip(room, -1.0, 1.0)
+
+    def _price(self, step):
+        price = ops.convert_to_tensor(self.multiplier) * ops.maximum(self._room(), 0.0)
+        return self.learning(step) * price
+
     def penalty(self, layers: Sequence[GatedLayer]) -> Any:
         """The price of all links that can learn, a scalar in nats per observation."""
-        price = ops.convert_to_tensor(self.multiplier)
-        learning = self.learning(ops.convert_to_tensor(self.n_steps))
-        return learning * price * mean_over(layers, lambda layer: layer.mean_cost())
+        price = self._price(ops.convert_to_tensor(self.n_steps))
+        return price * mean_over(layers, lambda layer: layer.mean_cost())
 
     def observe(self, loss: Any, layers: Sequence[GatedLayer]) -> None:
         """Notes the density of a step, and its loss, smoothed."""
@@ -102,32 +112,28 @@ class Distortion(Phased):
         self, layers: Sequence[GatedLayer], updated: Any, optimizer: GroupedOptimizer | None = None
     ) -> None:
         step = ops.convert_to_tensor(self.n_steps)
-        room = (self.bound - self.loss.value) / (_TOLERANCE * self.bound)
-        room = ops.clip(room, -1.0, 1.0)
-        target = self._moved(step, room)
-        above = ops.convert_to_tensor(self.density) - target
-        rate = 1600 * self.bound / max(self.last_step - self.ramp[0], 1)
-        raised = ops.maximum(ops.convert_to_tensor(self.multiplier) + rate * above, 0.0)
-        new = target, ops.where(room > 0, raised, 0.0)
+        multiplier = ops.convert_to_tensor(self.multiplier)
+        target = self._moved_target()
+        error = ops.clip(ops.convert_to_tensor(self.density) / target - 1.0, *_ERRORS)
+        rate = 800 / max(self.last_step - self.ramp[0], 1)
+        moved = multiplier + rate * (multiplier + 2 * self.bound) * error
+        moved = ops.clip(moved, 0.0, _HIGHEST * self.bound)
         moves = ops.logical_and(ops.greater(self.learning(step), 0.5), ops.greater(updated, 0.5))
-        for variable, value in zip((self.target, self.multiplier), new, strict=True):
+        for variable, value in ((self.target, target), (self.multiplier, moved)):
             variable.assign(ops.where(moves, value, ops.convert_to_tensor(variable)))
         super().end_step(layers, updated, optimizer)
 
-    def _moved(self, step, room):
-        """The target after a step, by the room that the loss leaves, in [-1, 1]."""
+    def _moved_target(self):
+        """The target after a step."""
         target, density = ops.convert_to_tensor(self.target), ops.convert_to_tensor(self.density)
-        rate = _N_FOLDS / max(self.ramp[1] - self.ramp[0], 1)
+        rate, room = _N_FOLDS / max(self.ramp[1] - self.ramp[0], 1), self._room()
         falls = ops.less_equal(density, _FOLLOWED * target)
-        if self.freeze is not None:
-            falls = ops.logical_and(falls, ops.less(self.progress(step), _SETTLING))
         fallen = target * ops.exp(-rate * ops.where(falls, room, 0.0))
         risen = ops.minimum(ops.maximum(target, density) * ops.exp(-3.0 * rate * room), 1.0)
         return ops.where(room > 0, fallen, risen)
 
     def logs(self, step: Any) -> dict[str, Any]:
-        price = ops.convert_to_tensor(self.multiplier) * self.learning(step)
-        found = {"multiplier": price, "smoothed_loss": self.loss.value}
+        found = {"multiplier": self._price(step), "smoothed_loss": self.loss.value}
         return {**found, "target_density": ops.convert_to_tensor(self.target), **super().logs(step)}
 
     def get_config(self) -> dict:

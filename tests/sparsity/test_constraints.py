@@ -1,5 +1,7 @@
 """Controls that steer by density or loss: recursions by NumPy, the exact cut, bounds that hold."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -131,7 +133,7 @@ def test_target_and_multiplier_of_distortion_move_by_their_recursion(freeze):
     layers = by_hand(control, gates.Binary("threshold", seed=0))
     rng = np.random.default_rng(0)
     losses = [1.0, 1.5, 1.99, *rng.uniform(0.5, 4.0, 40), *[1.0] * 25]
-    target, multiplier, mean, seen = 1.0, 0.0, 0.0, set()
+    target, multiplier, mean, room, seen = 1.0, 0.0, 0.0, 1.0, set()
     for step, loss in enumerate(losses):
         opened = rng.random() * (1 if step < 30 else 0.02)
         for layer in layers:
@@ -144,28 +146,26 @@ def test_target_and_multiplier_of_distortion_move_by_their_recursion(freeze):
         )
         learns = ramp[0] <= step < (freeze or np.inf)
         assert float(control.penalty(layers)) == pytest.approx(
-            learns * multiplier * cost, rel=1e-4, abs=1e-9
+            learns * max(room, 0) * multiplier * cost, rel=1e-4, abs=1e-9
         )
         control.observe(loss, layers)
         control.end_step(layers, 1.0, OPTIMIZER)
         mean += (loss - mean) / min(step + 1, 4)  # a tenth of the ramp
         assert float(control.loss.value) == pytest.approx(mean, rel=1e-5)
+        room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
         if learns:
-            room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
-            late = bool(freeze) and (step - ramp[0] + 1) / (freeze - ramp[0]) >= 0.9
             followed = density <= 1.02 * target
             if room <= 0:
                 target = min(max(target, density) * np.exp(-3 * 5 / 40 * room), 1.0)
-            elif followed and not late:
+            elif followed:
                 target *= np.exp(-5 / 40 * room)
-            seen.add((room > 0, followed, late))
-            raised = max(multiplier + 1600 * bound / ((freeze or 41) - 1) * (density - target), 0.0)
-            multiplier = raised if room > 0 else 0.0
+            seen.add((room > 0, followed))
+            error = np.clip(density / target - 1, -0.02, 0.1)
+            multiplier += 800 / ((freeze or 41) - 1) * (multiplier + 2 * bound) * error
+            multiplier = np.clip(multiplier, 0.0, 1e6 * bound)
         assert float(control.target) == pytest.approx(target, rel=1e-4)
-        assert float(control.multiplier) == pytest.approx(multiplier, rel=1e-4, abs=1e-4)
-    assert {(True, True, False), (True, False, False)} <= seen
-    assert ((True, True, True) in seen) == bool(freeze)
-    assert any(not has_room for has_room, _, _ in seen)
+        assert float(control.multiplier) == pytest.approx(multiplier, rel=1e-3, abs=1e-4)
+    assert seen == set(itertools.product((True, False), repeat=2))
 
 
 def open_share(layers):
@@ -173,9 +173,12 @@ def open_share(layers):
     return np.concatenate([np.ravel(layer.gate.support()) for layer in layers]).mean()
 
 
-@pytest.mark.parametrize("gate", [None, "hard_concrete"])
-def test_distortion_does_not_close_a_model_before_its_loss_has_told(gate):
-    """A classifier trained before, at a learning rate at which all gates move at once."""
+@pytest.mark.parametrize(("gate", "freeze_at"), [(None, 1.0), ("hard_concrete", 0.9)])
+def test_distortion_does_not_close_a_model_before_its_loss_has_told(gate, freeze_at):
+    """A classifier trained before, at a learning rate at which all gates move at once.
+
+    Gates with noise need steps without it: the bound is of the loss as it is trained.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(640, 8)).astype("float32")
     y = (x @ rng.normal(size=(8, 3))).argmax(1)
@@ -186,7 +189,7 @@ def test_distortion_does_not_close_a_model_before_its_loss_has_told(gate):
     model.fit(x, y, epochs=8, batch_size=16, verbose=0)
     bound, dense = 0.5, model.evaluate(x, y, verbose=0)
     assert dense < 0.3 * bound
-    model = sv.sparsify(model, gate, control=Distortion.over(bound, 800))
+    model = sv.sparsify(model, gate, control=Distortion.over(bound, 800, freeze_at=freeze_at))
     model.compile(keras.optimizers.Adam(0.01), loss)
     model.fit(x, y, epochs=20, batch_size=16, verbose=0)
     assert model.evaluate(x, y, verbose=0) < 1.01 * bound
@@ -210,5 +213,5 @@ def test_distortion_ends_within_one_percent_of_its_bound():
     history = model.fit(
         np.tile(x, (n, 1)), np.tile(y, (n, 1)), batch_size=64, shuffle=False, verbose=0
     ).history
-    assert history["smoothed_loss"][-1] <= bound * 1.01
+    assert history["smoothed_loss"][-1] == pytest.approx(bound, rel=0.01)
     assert float(np.mean(np.array(model.gated_layers[0].gate.support()))) < 0.8
