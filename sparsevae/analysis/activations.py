@@ -47,7 +47,7 @@ def probed_layers(network: keras.Model, names: Sequence[str] | None) -> list[ker
     if names is None:
         chosen = [layer for layer in layers if layer.weights and not _refusal(layer)]
     else:
-        chosen = [known[name] for name in names if name in known]
+        chosen = [layer for name, layer in known.items() if name in names]
         for layer in chosen:
             if refusal := _refusal(layer):
                 raise ValueError(
@@ -55,6 +55,17 @@ def probed_layers(network: keras.Model, names: Sequence[str] | None) -> list[ker
                     f"{refusal}"
                 )
     return chosen
+
+
+def left_out(model: keras.Model) -> dict[str, str]:
+    """Why layers with weights cannot be probed, by name, over all networks of a model."""
+    layers = [layer for network in getattr(model, "networks", [model]) for layer in network.layers]
+    whys = {
+        layer.name: "a nested model" if is_graph(layer) else _refusal(layer)
+        for layer in layers
+        if layer.weights
+    }
+    return {name: why for name, why in whys.items() if why}
 
 
 def check_layers(networks: Sequence[keras.Model], names: Sequence[str] | None) -> None:
@@ -66,7 +77,7 @@ def check_layers(networks: Sequence[keras.Model], names: Sequence[str] | None) -
     """
     if names is None:
         return
-    if isinstance(names, str) or not len(names):
+    if not isinstance(names, (list, tuple)) or not names:
         raise TypeError(f"`layers` must be a list of names. Received: layers={names!r}")
     known = [layer.name for network in networks for layer in network.layers if not is_graph(layer)]
     for name in names:
@@ -76,12 +87,12 @@ def check_layers(networks: Sequence[keras.Model], names: Sequence[str] | None) -
 def _refusal(layer: keras.layers.Layer) -> str | None:
     """Why a layer cannot be probed; None where it can."""
     if len(layer._inbound_nodes) != 1:
-        return f"which is called {len(layer._inbound_nodes)} times"
+        return f"called {len(layer._inbound_nodes)} times"
     output = layer._inbound_nodes[0].output_tensors
     if len(output) != 1:
-        return f"which has {len(output)} outputs"
+        return f"with {len(output)} outputs"
     if "float" not in str(output[0].dtype) or None in output[0].shape[1:]:
-        return f"whose output has dtype {output[0].dtype} and shape {output[0].shape}"
+        return f"with an output of dtype {output[0].dtype} and shape {output[0].shape}"
     return None
 
 

@@ -24,7 +24,7 @@ class FactorJacobian:
     Attributes:
         matrix: Float64 `(latent_dim, n_factors)`, at least 0: root mean square over base points of
             the change of a latent for a change of a factor, both in standard deviations. 1 where
-            the latent is a linear function of that factor alone.
+            the latent is a linear function of that factor alone, of a cyclic one of its cosine.
         local: `(n_points, latent_dim, n_factors)`: the same at each base point, with its sign.
         active: Booleans `(latent_dim,)`, of `metrics.active_latents` of the base points.
         factor_names: Of the columns; factors with one value are left out.
@@ -90,7 +90,8 @@ def factor_jacobian(
     has been lost; 0 with fewer than two latents. The local scores are those of each base point,
     averaged: a code that is rotated differently here and there has lower ones.
 
-    Unchanged when latents are permuted, negated or scaled. Dead latents count in the rows without
+    Unchanged when latents are permuted, negated or scaled, as long as the same are active: that is
+    a matter of their scale, and where none is, all is 0. Dead latents count in the rows without
     `active` where they move at all, since they are divided by their own spread.
 
     Args:
@@ -104,7 +105,8 @@ def factor_jacobian(
         batch_size: Images a call of `encode`, at least 1.
 
     Raises:
-        TypeError: if `data` has no grid of factors, or a count is no integer.
+        TypeError: if `data` has no grid of factors, a count is no integer, `encode` is not
+            callable, or `kinds` is no mapping.
         ValueError: if fewer than two factors take two values, for an unknown factor or kind, if
             the codes have a wrong shape or are not finite, or a count is too small.
 

@@ -1,7 +1,7 @@
 """Pairs of images that differ in one factor only: what an encoder makes of small interventions."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -16,11 +16,12 @@ class Responses:
     """How codes react to each factor at some base points.
 
     Attributes:
-        slopes: Float64 `(n_points, latent_dim, n_factors)`. For ordered and cyclic factors the
-            difference of codes for a step of one standard deviation of the factor; for categorical
-            ones the difference to another value, so scaled that its mean square is the variance
-            that the factor makes. A latent that is a linear function of one factor alone has a
-            root mean square slope of its own standard deviation there.
+        slopes: Float64 `(n_points, latent_dim, n_factors)`. For ordered factors the difference of
+            codes for a step of one standard deviation of the factor; for cyclic ones for one of
+            `sqrt(2) cos(angle)`; for categorical ones the difference to another value, so scaled
+            that its mean square is the variance that the factor makes. A latent that is a linear
+            function of one ordered factor alone, or of the cosine of a cyclic one, has a root mean
+            square slope of its own standard deviation there.
         codes: Float64 `(n_points, latent_dim)`, of the base points.
         factor_names: Of the factors that take two values.
     """
@@ -52,15 +53,22 @@ def responses(
         raise ValueError(
             f"`data` must have two factors or more that take two values. Received: {len(varying)}"
         )
-    rng = np.random.default_rng(seed)
+    if not callable(encode):
+        raise TypeError(
+            "`encode` must be a callable from images to codes, such as vae.codes. "
+            f"Received: {type(encode).__name__}"
+        )
+    rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
     base = data.sample_factors(n_points, rng)
     codes = _encoded(encode, data, base, batch_size)
     columns = []
     for k in varying:
-        lower, upper, steps = neighbors(data, base, k, kinds[k], rng)
-        change = _encoded(encode, data, upper, batch_size)
-        change -= codes if lower is base else _encoded(encode, data, lower, batch_size)
-        columns.append(change * _scale(data.factor_sizes[k], kinds[k], steps)[:, None])
+        lower, upper, scale = neighbors(data, base, k, kinds[k], rng)
+        change = _encoded(encode, data, upper, batch_size, codes.shape[1])
+        change -= (
+            codes if lower is base else _encoded(encode, data, lower, batch_size, codes.shape[1])
+        )
+        columns.append(change * scale[:, None])
     names = tuple(data.factor_names[k] for k in varying)
     return Responses(np.stack(columns, axis=2), codes, names)
 
@@ -69,9 +77,12 @@ def kind_of_factors(data: FactorData, kinds: Mapping[str, str] | None) -> tuple[
     """The kind of each factor: what the data says, or `kinds` where it names the factor.
 
     Raises:
+        TypeError: if `kinds` is no mapping.
         ValueError: for an unknown factor or kind.
     """
     found = dict(zip(data.factor_names, data.factor_space.kinds, strict=True))
+    if not isinstance(kinds, Mapping | None):
+        raise TypeError(f"`kinds` must be None or a dict by factor. Received: kinds={kinds!r}")
     for name, kind in (kinds or {}).items():
         check_choice("kinds", name, tuple(found))
         check_choice("kinds", kind, KINDS)
@@ -82,27 +93,32 @@ def kind_of_factors(data: FactorData, kinds: Mapping[str, str] | None) -> tuple[
 def neighbors(
     data: GroundTruthData, base: np.ndarray, k: int, kind: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Factors below and above each base point along factor k, and the steps between them.
+    """Factors below and above each base point along factor k, and what scales their difference.
 
     Ordered factors have neighbors on both sides but at the ends; cyclic ones everywhere, and if
     the last value shows the first one's picture, the two count once; a categorical value has any
     other value above, and itself below.
 
     Returns:
-        Two int64 arrays like `base`, and `(n_points,)`, 1 or 2. The first is `base` itself if
-        nothing lies below.
+        Two int64 arrays like `base`, the first `base` itself if nothing lies below; and floats
+        `(n_points,)` that turn differences of codes into slopes.
     """
     size, here = data.factor_sizes[k], base[:, k]
     if kind == "categorical":
         other = (here + rng.integers(1, size, len(base))) % size
-        return base, _changed(base, k, other), np.ones(len(base))
+        # squares of differences of unequal draws are 2 var size / (size - 1)
+        scale = np.sqrt((size - 1) / (2 * size))
+        return base, _changed(base, k, other), np.full(len(base), scale)
     if kind == "cyclic":
         period = size - closed(data, k)
         if period > 2:
             below, above = ((here + step) % period for step in (-1, 1))
-            return _changed(base, k, below), _changed(base, k, above), np.full(len(base), 2.0)
+            # cos(a + d) - cos(a - d) is -2 sin(d) sin(a), and sin(a) is as large as cos(a)
+            scale = np.full(len(base), 1 / (2 * np.sin(2 * np.pi / period)))
+            return _changed(base, k, below), _changed(base, k, above), scale
     below, above = np.maximum(here - 1, 0), np.minimum(here + 1, size - 1)
-    return _changed(base, k, below), _changed(base, k, above), (above - below).astype(float)
+    scale = np.sqrt((size**2 - 1) / 12) / (above - below)
+    return _changed(base, k, below), _changed(base, k, above), scale
 
 
 def closed(data: GroundTruthData, k: int) -> bool:
@@ -132,25 +148,16 @@ def _changed(base, k, values):
     return changed
 
 
-def _scale(size, kind, steps):
-    """What turns differences of codes into slopes, `(n_points,)`."""
-    if kind == "categorical":  # squares of differences of unequal draws are 2 var size / (size - 1)
-        return np.full(len(steps), np.sqrt((size - 1) / (2 * size)))
-    return np.sqrt((size**2 - 1) / 12) / steps
-
-
-def _encoded(encode, data, factors, batch_size) -> np.ndarray:
-    parts = list(_batches(encode, data, factors, batch_size))
-    return check_codes(np.concatenate(parts)).astype(np.float64)
-
-
-def _batches(encode, data, factors, batch_size) -> Iterator[np.ndarray]:
+def _encoded(encode, data, factors, batch_size, latent_dim=None) -> np.ndarray:
+    parts = []
     for start in range(0, len(factors), batch_size):
         batch = factors[start : start + batch_size]
         codes = np.asarray(encode(data.observe(batch)))
-        if codes.ndim != 2 or len(codes) != len(batch):
+        if codes.ndim != 2 or codes.shape != (len(batch), latent_dim or codes.shape[1]):
             raise ValueError(
-                "`encode` must return codes (n_images, latent_dim). "
+                "`encode` must return codes (n_images, latent_dim), as many in every call. "
                 f"Received: shape {codes.shape} for {len(batch)} images"
             )
-        yield codes
+        latent_dim = codes.shape[1]
+        parts.append(codes)
+    return check_codes(np.concatenate(parts)).astype(np.float64)

@@ -10,7 +10,7 @@ from keras import ops
 from scipy import stats
 from tqdm import tqdm
 
-from sparsevae.analysis.activations import Activations, activations, as_inputs
+from sparsevae.analysis.activations import Activations, activations, as_inputs, left_out
 from sparsevae.analysis.interventions import kind_of_factors, periods
 from sparsevae.analysis.probes import (
     Probes,
@@ -45,13 +45,17 @@ class LayerProfile:
             `NAME_null` are means over random rotations of the layer's units.
         factors: pandas table, a row for each layer and factor: `part`, `layer`, `factor`, `probe`,
             `best`, `rotation` (NaN where the probe explains less than 5 %), `rotation_null`.
+        left_out: Why a layer with weights has no row, by name.
     """
 
     table: pd.DataFrame
     factors: pd.DataFrame
+    left_out: dict[str, str]
 
     def __str__(self) -> str:
-        return self.table.to_string(index=False, float_format="%.2f", na_rep="")
+        table = self.table.to_string(index=False, float_format="%.2f", na_rep="")
+        others = (f"{name} ({why})" for name, why in self.left_out.items())
+        return f"{table}\nNot probed: {', '.join(others)}" if self.left_out else table
 
 
 def layer_profile(
@@ -81,9 +85,11 @@ def layer_profile(
         model: `SparseVAE`, whose decoder is given posterior means, or any functional or Sequential
             Keras model of images.
         data: Data set with factors, on the grid or not.
-        n_samples: Images, at least 50.
+        n_samples: Images that are drawn, at least 50; none counts twice, since probes would know
+            it, so small sets have fewer.
         seed: Of images and rotations.
-        layers: Names of layers; None for all with weights that are called once.
+        layers: Names of layers; None for all with weights that are called once. Others with
+            weights, and nested models, are named in `left_out`.
         inputs_of: What makes of uint8 images the model's inputs; float32 in [0, 1] by default.
         kinds: Of factors by name, where `data.factor_space.kinds` is not what you want.
         n_rotations: Random rotations of each layer, at least 1.
@@ -108,29 +114,55 @@ def layer_profile(
             f"`data` must have factors, which probes predict. Received: {data!r}"
         )
     kinds = kind_of_factors(data, kinds)
-    rng = np.random.default_rng(seed)
-    factors, images = data.sample(n_samples, rng)
-    if (factors == factors[0]).all():
-        raise ValueError("`data` must have a factor that takes two values. Received: none does")
+    factors, images = _drawn(data, n_samples, check_integer("seed", seed, minimum=0))
     wanted = targets(factors, data.factor_names, kinds, periods(data, kinds))
-    found = activations(model, inputs_of(images), layers, max_units, batch_size)
+    found = activations(model, _inputs(inputs_of, images), layers, max_units, batch_size)
     rows, by_factor = [], []
     bar = tqdm(found, desc="Probing", unit=" layers", delay=1, leave=False, disable=None)
     units: dict[tuple, Activations] = {}
     for here in bar:
         bar.set_postfix_str(here.name, refresh=False)
         _check_finite(here)
+        rng = np.random.default_rng(seed)  # the same for every layer: like units, like nulls
         row, of_factors = _row(here, wanted, n_rotations, rng)
         before = units.get((here.part, here.feeder))
         rows.append({**row, **_beside(before, here, n_rotations, rng)})
         by_factor.append(of_factors)
         units[here.part, here.name] = here
-    return LayerProfile(pd.DataFrame(rows)[_COLUMNS], pd.concat(by_factor, ignore_index=True))
+    table = pd.DataFrame(rows)[_COLUMNS]
+    others = {} if layers else left_out(model)
+    return LayerProfile(table, pd.concat(by_factor, ignore_index=True), others)
 
 
 _COLUMNS = ["part", "layer", "units", "alive", "probe", "best", "rotation", "rotation_null"]
 _COLUMNS += ["dci_d", "dci_d_null", "cka", "matching", "matching_null"]
 _COLUMNS += ["participation", "participation_null"]
+
+
+def _drawn(data, n_samples, seed):
+    """Factors and images of numbers drawn at random, each once."""
+    drawn = data.sample_indices(n_samples, np.random.default_rng(seed))
+    drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+    factors = data.factors(drawn)
+    if (factors == factors[0]).all():
+        raise ValueError("`data` must have a factor that takes two values. Received: none does")
+    if len(drawn) < _FEWEST:
+        raise ValueError(
+            f"`data` must have so many images that {_FEWEST} are drawn, for probes are tested on "
+            f"some of their own. Received: {len(drawn)} different ones among {n_samples} draws"
+        )
+    return factors, data.images(drawn)
+
+
+def _inputs(inputs_of, images):
+    """What the model is given, a row an image."""
+    inputs = inputs_of(images)
+    if np.shape(inputs)[:1] != (len(images),):
+        raise ValueError(
+            "`inputs_of` must return an array with a row for each image. "
+            f"Received: shape {np.shape(inputs)} for {len(images)} images"
+        )
+    return inputs
 
 
 def _check_finite(here: Activations) -> None:

@@ -181,6 +181,20 @@ def test_cyclic_factors_go_around(closed):
     assert speed.max() > 1.05 * speed.min()
 
 
+def test_a_cosine_of_a_cyclic_factor_weighs_as_much_as_an_ordered_one():
+    data = Circle(closed=False)
+
+    def encode(images):
+        angle, lamp = images.reshape(len(images), 2).astype(float).T
+        cosine = np.sqrt(2) * np.cos(2 * np.pi * angle / data.period)
+        lamp = (lamp - 3.5) / np.std(np.arange(8))
+        return np.stack([cosine, lamp, cosine + lamp], axis=1)
+
+    found = factor_jacobian(encode, data, n_points=4_000)
+    np.testing.assert_allclose(found.matrix[:2], np.eye(2), atol=0.05)
+    assert found.matrix[2, 0] == pytest.approx(found.matrix[2, 1], rel=0.05)
+
+
 def encode_spread(encode, data):
     rng = np.random.default_rng(0)
     return encode(data.observe(data.sample_factors(500, rng))).std(axis=0)
@@ -215,6 +229,8 @@ MISUSE = {
     "no factors": (from_array(IMAGES), {}, TypeError, "must be a GroundTruthData"),
     "no grid": (from_array(IMAGES, factors=TABLE), {}, TypeError, "one image for each combination"),
     "one factor": (FactorImages((1, 8, 1)), {}, ValueError, "two factors or more.*Received: 1"),
+    "kinds": (DATA, {"kinds": "cyclic"}, TypeError, "a dict by factor"),
+    "seed": (DATA, {"seed": -1}, ValueError, "`seed` must be"),
     "unknown factor": (DATA, {"kinds": {"factor9": "cyclic"}}, ValueError, "Did you mean 'factor"),
     "unknown kind": (DATA, {"kinds": {"factor1": "circular"}}, ValueError, "'cyclic'"),
     "too few points": (DATA, {"n_points": 1}, ValueError, "`n_points`"),

@@ -56,6 +56,39 @@ def test_rotation_rises_with_the_angle():
     np.testing.assert_allclose(indices[:, 0], np.sin(angles) ** 2, atol=0.05)
 
 
+def test_noise_tells_nothing_of_a_small_set():
+    """Images that were drawn again would be known to the probe."""
+    images = RNG.integers(0, 255, (120, 8, 8, 1)).astype(np.uint8)
+    data = from_array(images, factors={name: RNG.integers(0, 5, 120) for name in "ab"})
+    x = keras.Input((8, 8, 1))
+    hidden = keras.layers.Dense(256, "relu")(keras.layers.Flatten()(x))
+    table = layer_profile(keras.Model(x, hidden), data).table
+    assert (table.probe < 0.2).all()
+
+
+def test_layers_come_in_the_order_of_the_network_and_the_others_are_named():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)], name="backbone")
+    images = keras.Input((1, 4, 1))
+    x = keras.layers.Flatten()(images)
+    twice = keras.layers.Dense(4, name="twice")
+    first, second = keras.layers.Dense(4, name="first"), keras.layers.Dense(4, name="second")
+    model = keras.Model(images, second(first(twice(twice(inner(x))))))
+    found = profile(model, layers=["second", "first"])
+    assert found.table.layer.tolist() == ["input", "first", "second"]
+    assert found.table.matching.notna().sum() == 2 and not found.left_out
+    found = profile(model)
+    assert found.left_out == {"backbone": "a nested model", "twice": "called 2 times"}
+    assert "Not probed: backbone (a nested model), twice (called 2 times)" in str(found)
+
+
+def test_like_units_have_like_nulls_whatever_else_is_asked_for():
+    model = network(np.eye(4), np.eye(4))
+    table = profile(model).table.set_index("layer")
+    assert table.rotation_null.nunique() == 1
+    alone = profile(model, layers=["layer1"]).table.set_index("layer")
+    assert alone.rotation_null["layer1"] == table.rotation_null["layer1"]
+
+
 def test_a_random_rotation_is_like_its_null():
     rotations = stats.ortho_group.rvs(4, 20, random_state=0)
     table = [profile(network(one)).table.iloc[1] for one in rotations]
@@ -83,7 +116,7 @@ def test_duplicated_units_are_no_rotation():
 
 def test_cyclic_and_categorical_factors():
     """A circle by cosine and sine and a class by indicators are on axes."""
-    data = FactorImages((12, 3), kinds=["cyclic", "categorical"])
+    data = FactorImages((12, 3, 10), kinds=["cyclic", "categorical", "ordered"])
     model = keras.Sequential([keras.Input((12 + 3,)), keras.layers.Dense(5, use_bias=False)])
     angle = 2 * np.pi * np.arange(12) / 12
     kernel = np.zeros((15, 5))
@@ -91,12 +124,12 @@ def test_cyclic_and_categorical_factors():
     kernel[12:, 2:] = np.eye(3)
 
     def inputs_of(images):
-        first, second = images.reshape(len(images), 2).T
+        first, second, _ = images.reshape(len(images), 3).T
         return np.concatenate([np.eye(12)[first], np.eye(3)[second]], axis=1).astype("float32")
 
     def found(kernel, **options):
         model.layers[0].kernel.assign(kernel)
-        return layer_profile(model, data, 900, inputs_of=inputs_of, **options).factors[2:]
+        return layer_profile(model, data, 900, inputs_of=inputs_of, **options).factors[3:5]
 
     aligned = found(kernel)
     np.testing.assert_allclose(aligned.probe, 1, atol=1e-3)
@@ -219,6 +252,7 @@ def without_layers():
 
 
 NO_FACTORS = from_array(np.zeros((60, 1, 4, 1), np.uint8))
+FEW = from_array(np.zeros((40, 1, 4, 1), np.uint8), factors={"a": np.arange(40) % 2})
 MISUSE = {
     "no factors": (network(np.eye(4)), NO_FACTORS, {}, MissingFactorsError, "must have factors"),
     "one value": (network(np.eye(4)), Constant(), {}, ValueError, "takes two values"),
@@ -227,10 +261,14 @@ MISUSE = {
     "no model": ("encoder", DATA, {}, TypeError, "must be a Keras model"),
     "name": (network(np.eye(4)), DATA, {"layers": ["layer_0"]}, ValueError, "mean 'layer0'"),
     "no list": (network(np.eye(4)), DATA, {"layers": "layer0"}, TypeError, "list of names"),
-    "shared": (twice(), DATA, {"layers": ["shared"]}, ValueError, "'shared', which is called 2"),
+    "shared": (twice(), DATA, {"layers": ["shared"]}, ValueError, "'shared', called 2"),
     "all shared": (twice(), DATA, {}, ValueError, "must have a layer with weights"),
     "nothing": (without_layers(), DATA, {}, ValueError, "must have a layer with weights"),
     "kind": (network(np.eye(4)), DATA, {"kinds": {"factor": "cyclic"}}, ValueError, "factor0"),
+    "kinds": (network(np.eye(4)), DATA, {"kinds": ["cyclic"]}, TypeError, "a dict by factor"),
+    "seed": (network(np.eye(4)), DATA, {"seed": -1}, ValueError, "`seed` must be"),
+    "rows": (network(np.eye(4)), DATA, {"inputs_of": lambda x: x[::2]}, ValueError, "for each"),
+    "few images": (network(np.eye(4)), FEW, {}, ValueError, "that 50 are drawn.*: 36 different"),
     "nan": (network(np.nan * np.eye(4)), DATA, {}, ValueError, "NaN.*'layer0'"),
 }  # fmt: skip
 
