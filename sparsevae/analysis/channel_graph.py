@@ -66,14 +66,16 @@ class _Channels:
     def _add_links(self, node):
         layer = node.call.layer
         before, after = (self._bundles[number] for number in (node.inputs[0], node.outputs[0]))
-        if np.isin(after, before).all():  # a mask for each place: the channels stay what they are
-            return
+        if not node.rule.makes_channels and np.isin(after, before).all():
+            return  # a mask for each place: the channels stay what they are
         weights = np.sqrt(np.square(node.rule.kernels(layer)).sum(axis=0))
         given, made = (
             self._nodes(_channels(node, pattern, side, weights.shape[side]), layer.name)
             for side, pattern in ((INPUT, before), (OUTPUT, after))
         )
         for i, o in np.argwhere(weights > 0):
+            if given[i] == made[o]:  # beside what is added to it, a link to itself leads nowhere
+                continue
             norm = self._graph.get_edge_data(given[i], made[o], {"weight": 0.0})["weight"]
             self._graph.add_edge(given[i], made[o], weight=float(np.hypot(norm, weights[i, o])))
 

@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sparsevae.analysis.resampling import check_resampling, interval, sign_flip_p, t_p
+from sparsevae.analysis.resampling import (
+    check_resampling,
+    differences_of,
+    interval,
+    sign_flip_p,
+    t_p,
+)
 from sparsevae.analysis.tables import (
+    check_apart,
     check_columns,
+    check_free,
     check_numbers,
     check_once,
     conditions,
@@ -19,6 +27,9 @@ from sparsevae.checks import check_choice
 
 CORRECTIONS = ("holm", "fdr_bh")
 TESTS = ("signs", "t")
+_OF_PAIRS = ("value", "n", "unpaired", "mean", "mean_against", "difference", "low", "high")
+_OF_PAIRS += ("interval", "p", "p_corrected")
+_OF_MEANS = ("value", "n", "mean", "std", "low", "high", "interval")
 
 
 def paired(
@@ -37,7 +48,7 @@ def paired(
     """Each condition minus its twin of the same seed, over all seeds.
 
     Seeds differ more than conditions, so runs are compared within a seed. The interval is that of
-    `interval` in `resampling`: BCa bootstrap, Student's t below 8 pairs. The p-value of "signs" is
+    `interval` in `resampling`: BCa bootstrap, Student's t below 20 pairs. The p-value of "signs" is
     that of random signs of the differences, exact up to 13 pairs; it assumes no distribution, and
     5 pairs cannot bring it below 0.0625. That of "t" takes the differences for normal ones.
 
@@ -68,10 +79,12 @@ def paired(
     """
     check_choice("test", test, TESTS)
     check_choice("correction", correction, CORRECTIONS)
-    check_resampling(confidence, n_resamples)
+    check_resampling(confidence, n_resamples, seed)
     by, values = check_columns("by", by, table), check_columns("value", value, table)
     pairs = check_columns("pairs", pairs, table)
     check_numbers("value", values, table)
+    check_apart(by=by, pairs=pairs, value=values)
+    check_free(by, _OF_PAIRS)
     twin, others = split_off(table, by, against)
     check_once(twin, pairs, described(by, tuple(twin[by].iloc[0])))
     rows = []
@@ -96,16 +109,17 @@ def paired(
 
 
 def _compared(first, second, test, confidence, n_resamples, seed):
-    ends = interval(first - second, confidence, n_resamples, seed)
+    differences = differences_of(first, second)
+    ends = interval(differences, confidence, n_resamples, seed)
     by_signs = test == "signs"
     return {
         "mean": first.mean(),
         "mean_against": second.mean(),
-        "difference": np.mean(first - second),
+        "difference": differences.mean(),
         "low": ends.low,
         "high": ends.high,
         "interval": ends.kind,
-        "p": sign_flip_p(first - second, n_resamples, seed) if by_signs else t_p(first - second),
+        "p": sign_flip_p(differences, n_resamples, seed) if by_signs else t_p(differences),
     }
 
 
@@ -176,8 +190,10 @@ def summary(
         ValueError: for an unknown column, a value that is NaN or infinite, a condition of less than
             2 runs, or a number out of range.
     """
-    check_resampling(confidence, n_resamples)
+    check_resampling(confidence, n_resamples, seed)
     by, values = check_columns("by", by, table), check_columns("values", values, table)
+    check_apart(by=by, values=values)
+    check_free(by, _OF_MEANS)
     check_numbers("values", values, table)
     rows = []
     for labels, runs in conditions(table, by):

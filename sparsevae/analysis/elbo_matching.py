@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from sparsevae.analysis.tables import (
+    check_apart,
     check_columns,
+    check_free,
     check_numbers,
     check_once,
     check_pairs,
@@ -69,6 +71,8 @@ def matched_elbo(
         )
     by, values = check_columns("by", by, table), check_columns("value", value, table)
     pairs, (elbo,) = check_columns("pairs", pairs, table), check_columns("elbo", [elbo], table)
+    check_apart(by=by, pairs=pairs, value=values)
+    check_free([*by, *pairs, *values, elbo], ["elbo_gap"])
     numbers = list(dict.fromkeys([elbo, *values]))
     check_numbers("value", numbers, table)
     twin, others = split_off(table, by, against)

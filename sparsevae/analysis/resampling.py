@@ -7,7 +7,8 @@ import numpy as np
 
 from sparsevae.checks import check_integer, is_number
 
-FEWEST_FOR_BOOTSTRAP = 8
+FEWEST_FOR_BOOTSTRAP = 20  # below, 95 % of BCa hold the mean of 85 to 92 %, measured
+_ROUNDING = 1e-12  # of the largest number: what is as close as that is equal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Interval:
     kind: str
 
 
-def check_resampling(confidence: float, n_resamples: int) -> None:
-    """Refuses what is no confidence, or too few resamples.
+def check_resampling(confidence: float, n_resamples: int, seed: int) -> None:
+    """Refuses what is no confidence, too few resamples, or no seed.
 
     Raises:
-        TypeError: if `n_resamples` is not an integer.
+        TypeError: if a number is not an integer.
         ValueError: if one is out of range.
     """
     if not (is_number(confidence) and 0 < confidence < 1):
@@ -37,14 +38,16 @@ def check_resampling(confidence: float, n_resamples: int) -> None:
             f"`confidence` must be a float between 0 and 1. Received: confidence={confidence!r}"
         )
     check_integer("n_resamples", n_resamples, minimum=100)
+    check_integer("seed", seed, minimum=0)
 
 
 def interval(values: np.ndarray, confidence: float, n_resamples: int, seed: int) -> Interval:
     """Confidence interval of the mean of independent values.
 
-    The bootstrap of bias-corrected and accelerated percentiles (BCa) from 8 values on. It covers
-    too little where values are few: Student's t stands in below 8, and where BCa is undefined.
-    Values that are all equal have an interval of no width, "no spread".
+    The bootstrap of bias-corrected and accelerated percentiles (BCa) from 20 values on. It covers
+    too little where values are few (of 10 normal ones 91 %): Student's t stands in below 20, and
+    where BCa is undefined. Values that are equal but for rounding have an interval of no width,
+    "no spread".
 
     Args:
         values: Float array `(n,)`, at least 2.
@@ -58,7 +61,7 @@ def interval(values: np.ndarray, confidence: float, n_resamples: int, seed: int)
     from scipy import stats  # half a second, and most of this room does without
 
     mean = float(np.mean(values))
-    if np.ptp(values) == 0:
+    if all_equal(values):
         return Interval(float(values[0]), float(values[0]), "no spread")
     if len(values) >= FEWEST_FOR_BOOTSTRAP:
         with warnings.catch_warnings(), np.errstate(invalid="ignore"):
@@ -77,6 +80,17 @@ def interval(values: np.ndarray, confidence: float, n_resamples: int, seed: int)
     return Interval(mean - float(half), mean + float(half), "t")
 
 
+def all_equal(values: np.ndarray) -> bool:
+    """Whether values are the same but for rounding."""
+    return bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())
+
+
+def differences_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """`first - second`, float64, and 0 where it is rounding: as `0.1 + 0.2 - 0.3` is."""
+    found = first - second
+    return np.where(np.abs(found) <= _ROUNDING * np.maximum(abs(first), abs(second)), 0.0, found)
+
+
 def t_p(differences: np.ndarray) -> float:
     """Two-sided p-value of Student's t of paired differences: normal ones of mean 0.
 
@@ -88,7 +102,7 @@ def t_p(differences: np.ndarray) -> float:
     """
     from scipy import stats  # half a second, and most of this room does without
 
-    if np.ptp(differences) == 0:
+    if all_equal(differences):
         return float(differences[0] == 0)
     return float(stats.ttest_1samp(differences, 0.0).pvalue)
 

@@ -1,5 +1,6 @@
 """Tables of studies at the door: columns, numbers, conditions; what is wrong is said in a line."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +19,12 @@ def check_columns(argument: str, names: str | Sequence[str], table: pd.DataFrame
     """
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"`table` must be a pandas DataFrame. Received: {type(table).__name__}")
-    columns = [names] if isinstance(names, str) else list(names)
+    one_or_more = isinstance(names, (str, list, tuple))
+    columns = [names] if isinstance(names, str) else list(names) if one_or_more else []
     for name in columns:
         check_choice(argument, name, [column for column in table if isinstance(column, str)])
+        if not isinstance(table[name], pd.Series):
+            raise ValueError(f"`table` must have one column of a name. Received: {name!r} twice")
     if not columns or len(set(columns)) < len(columns):
         raise ValueError(
             f"`{argument}` must name one column or more, each once. Received: {argument}={names!r}"
@@ -48,6 +52,34 @@ def check_numbers(argument: str, columns: list[str], table: pd.DataFrame) -> Non
                 "those rows if that is what you mean. "
                 f"Received: {wrong.sum()} of {len(table)} NaN or infinite in {column!r}, first in "
                 f"row {_plain(table.index[wrong][0])!r}"
+            )
+
+
+def check_apart(**columns: list[str]) -> None:
+    """Refuses a column that two arguments name.
+
+    Raises:
+        ValueError: naming the column and both arguments.
+    """
+    for (one, first), (other, second) in itertools.combinations(columns.items(), 2):
+        if both := set(first) & set(second):
+            raise ValueError(
+                f"`{one}` and `{other}` must name columns of their own. "
+                f"Received: {min(both)!r} in both"
+            )
+
+
+def check_free(columns: Sequence[str], taken: Sequence[str]) -> None:
+    """Refuses columns that the result has already.
+
+    Raises:
+        ValueError: naming the column.
+    """
+    for column in columns:
+        if column in taken:
+            raise ValueError(
+                f"`table` must not use names of the result for its columns: rename {column!r}. "
+                f"Received: {column!r}, one of {', '.join(taken)}"
             )
 
 

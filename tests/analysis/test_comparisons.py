@@ -117,6 +117,22 @@ def test_corrections_by_hand(method, expected):
     np.testing.assert_allclose(corrected([0.01, 0.03, 0.04, 0.005], method), expected)
 
 
+@pytest.mark.parametrize("test", ["signs", "t"])
+def test_rounding_is_no_difference(test):
+    values = [("none", 0.3), ("binary", 0.1 + 0.2)]
+    rows = [(seed, gate, x) for seed in range(10) for gate, x in values]
+    table = pd.DataFrame(rows, columns=["seed", "gate", "x"])
+    found = paired(table, by="gate", against="none", value="x", test=test).iloc[0]
+    assert found["difference"] == 0 and found["p"] == 1 and found["interval"] == "no spread"
+
+
+def test_a_difference_that_is_constant_but_for_rounding_has_no_spread():
+    rows = [(s, g, 0.37 * s + 0.1 * (g == "b")) for s in range(25) for g in "ab"]
+    table = pd.DataFrame(rows, columns=["seed", "gate", "x"])
+    found = paired(table, by="gate", against="a", value="x", test="t").iloc[0]
+    assert found["interval"] == "no spread" and found["p"] == 0
+
+
 def test_summary_of_groups():
     table = study([0.0] * 9)
     found = summary(table, "gate", ["score_mig", "elbo"]).set_index("value")
@@ -125,7 +141,7 @@ def test_summary_of_groups():
     first = found.loc["score_mig"].iloc[0]
     assert first["mean"] == pytest.approx(scores.mean())
     assert first["std"] == pytest.approx(scores.std())
-    assert first["low"] < scores.mean() < first["high"] and first["interval"] == "bca"
+    assert first["low"] < scores.mean() < first["high"] and first["interval"] == "t"
     assert found.loc["elbo", "interval"].tolist() == ["no spread"] * 3
 
 
@@ -143,10 +159,15 @@ def test_summary_of_groups():
         ({"confidence": 95}, ValueError, "`confidence`"),
         ({"n_resamples": 10}, ValueError, "`n_resamples`"),
         ({"table": [1, 2]}, TypeError, "pandas DataFrame"),
+        ({"by": 3}, ValueError, "`by` must name one column or more"),
+        ({"value": "seed"}, ValueError, "`pairs` and `value`.*'seed' in both"),
+        ({"by": "n"}, ValueError, "rename 'n'"),
+        ({"seed": "x"}, TypeError, "`seed`"),
     ],
 )
 def test_misuse_is_said_in_a_line(change, error, match):
-    arguments = {"table": study([0.1, 0.2]), **WHAT} | change
+    table = study([0.1, 0.2])
+    arguments = {"table": table.assign(n=table["gate"]), **WHAT} | change
     with pytest.raises(error, match=match) as caught:
         paired(arguments.pop("table"), **arguments)
     assert "Received" in str(caught.value) and "\n" not in str(caught.value)

@@ -150,6 +150,23 @@ def test_branches_of_a_residual_are_one_channel():
     assert path_counts(model).sum() == 3 * (4 + 1) * 2
 
 
+def test_links_of_a_layer_that_is_added_to_its_own_input():
+    x = inputs = keras.Input((3,))
+    x = layers.Dense(3, name="stem")(x)
+    x = layers.Add()([x, layers.Dense(3, name="block")(x)])
+    model = keras.Model(inputs, layers.Dense(1, name="end")(x))
+    for name, kernel in (
+        ("stem", np.eye(3)),
+        ("block", np.diag([1.0, 1.0], 1)),
+        ("end", [[0.0], [0.0], [1.0]]),
+    ):
+        model.get_layer(name).kernel.assign(kernel)
+    found = wiring(model)
+    np.testing.assert_array_equal(found.reach.ravel(), [False, True, True])
+    inner = {(a[2], b[2]) for a, b in found.graph.edges if a[1] == b[1] == "stem"}
+    assert inner == {(0, 1), (1, 2)}
+
+
 @pytest.mark.parametrize(
     ("seed", "density"), [(0, 0.12), (1, 0.12), (2, 0.12), (3, 0.15), (4, 0.2)]
 )
