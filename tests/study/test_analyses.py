@@ -1,6 +1,7 @@
 """Analyses of runs: in the record, in tables, and of runs that are there."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from sparsevae.commands import analyze as command
 from sparsevae.study import RunSettings
 from sparsevae.study.one import analyses
 from sparsevae.study.one.analysis_text import analysis_text
+from sparsevae.study.one.loading import load_data
+from sparsevae.study.one.scoring import settings_of
 from sparsevae.study.settings import ANALYSES
 
 SMALL = {
@@ -107,9 +110,10 @@ REFUSED = {
 def test_data_that_does_not_bear_an_analysis(kind):
     images, name, message = REFUSED[kind]
     with pytest.raises(ValueError, match=message) as caught:
-        analyses.check_analyses([name], images)
+        analyses.checked_analyses([name], images)
     assert "\n" not in str(caught.value)
-    analyses.check_analyses(["wiring", "decoder_view"], images)
+    chosen = analyses.checked_analyses(["all"], images)
+    assert {"wiring", "decoder_view"} <= set(chosen) and name not in chosen
 
 
 def test_a_run_refuses_before_it_trains(tmp_path):
@@ -120,6 +124,47 @@ def test_a_run_refuses_before_it_trains(tmp_path):
     with pytest.raises(ValueError, match="`analyses` must leave out factor_jacobian"):
         study.run(settings, tmp_path / "runs")
     assert not (tmp_path / "runs" / "mine").exists()
+
+
+DAMAGES = {
+    "no settings": (lambda r: {}, "must be that of a run. Received: one without name"),
+    "no step": (lambda r: {k: v for k, v in r.items() if k != "step"}, "without step"),
+    "settings": (
+        lambda r: {**r, "settings": {**r["settings"], "colour": 1}},
+        "must have settings of a run.*colour",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_record_is_named(kind, parent, tmp_path):
+    change, message = DAMAGES[kind]
+    shutil.copytree(parent / "one", tmp_path / "one")
+    record = records.read_record(tmp_path / "one")
+    records.write_record(tmp_path / "one", change(record))
+    with pytest.raises(ValueError, match=message) as caught:
+        analyses.analyze(tmp_path / "one")
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_damaged_model_is_named(parent, tmp_path):
+    shutil.copytree(parent / "one", tmp_path / "one")
+    model = tmp_path / "one" / "model.keras"
+    model.write_bytes(model.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"model\.keras must be the model.*a damaged file"):
+        analyses.analyze(tmp_path / "one")
+
+
+def test_a_model_without_code_is_told_so(parent, tmp_path, recwarn):
+    vae, record = analyses.load_run(parent / "one")
+    for network in vae.networks:
+        for weight in network.trainable_weights:
+            weight.assign(0 * weight)
+    found = analyses.analyzed(vae, load_data(settings_of(record, parent)), ["all"])
+    text = analysis_text(found)
+    assert "No latent is active" in text and "no pixel answers to a latent" in text
+    assert "nan" not in text.lower().split() and "infinite" not in text
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
 
 
 def test_names_that_are_unknown(parent):

@@ -15,8 +15,8 @@ from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.models import SparseVAE
 from sparsevae.study.one.analysis_pictures import draw_analyses
 from sparsevae.study.one.loading import load_data
-from sparsevae.study.one.scoring import load_run
-from sparsevae.study.settings import RunSettings, analysis_names
+from sparsevae.study.one.scoring import load_run, settings_of
+from sparsevae.study.settings import analysis_names
 
 FILE_NAME = "analysis.json"
 _N_CODES = 32  # at which derivatives of decoders are taken
@@ -37,14 +37,21 @@ class Found:
     result: Any
 
 
-def check_analyses(names: Sequence[str], data: ImageData) -> None:
-    """Refuses analyses that the data does not bear, before anything is trained.
+def checked_analyses(names: Sequence[str], data: ImageData) -> list[str]:
+    """Names of analyses, each once, with "all" spelled out: all that the data bears.
 
     Raises:
-        ValueError: for one that needs factors, or the grid of all their combinations, if the set
-            lacks them.
+        ValueError: for a name that is unknown, or of one that needs factors, or the grid of all
+            their combinations, if the set lacks them.
     """
-    names = analysis_names(names)
+    chosen = analysis_names(names)
+    if "all" in names:
+        chosen = [name for name in chosen if name in names or _bears(name, data)]
+    _check(chosen, data)
+    return chosen
+
+
+def _check(names, data):
     if "layer_profile" in names and not factors_to_score(data).shape[1]:
         raise ValueError(
             "`analyses` must leave out layer_profile for a set without factors of two values. "
@@ -62,12 +69,12 @@ def analyzed(
     vae: SparseVAE, data: ImageData, names: Sequence[str], seed: int = 0
 ) -> dict[str, Found]:
     """Looks into a model; arguments as of `analyze`."""
-    check_analyses(names, data)
+    names = checked_analyses(names, data)
     exact = sparsity.harden(vae, dtype="float32")  # half precision would round small differences
     rng = np.random.default_rng(seed)
     codes = exact.codes(data.images(data.draw(_N_CODES, rng)))
     given = _Given(vae, exact, data, codes, seed)
-    return {name: _ANALYSES[name](given) for name in analysis_names(names)}
+    return {name: _ANALYSES[name](given) for name in names}
 
 
 def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) -> dict[str, Found]:
@@ -84,12 +91,8 @@ def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) 
         ValueError: for an unknown name, or one that needs factors which the set lacks.
     """
     vae, record = load_run(folder)
-    settings = RunSettings(**record["settings"])
-    data = load_data(settings, record["data_source"])
-    chosen = analysis_names(names)
-    if "all" in names:
-        chosen = [name for name in chosen if name in names or _bears(name, data)]
-    found = analyzed(vae, data, chosen, seed)
+    data = load_data(settings_of(record, folder), record["data_source"])
+    found = analyzed(vae, data, names, seed)
     content = {
         name: {
             "numbers": one.numbers,
@@ -105,7 +108,7 @@ def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) 
 
 def _bears(name: str, data: ImageData) -> bool:
     try:
-        check_analyses([name], data)
+        _check([name], data)
     except ValueError:
         return False
     return True
@@ -164,8 +167,8 @@ def _wiring(given):
         "effective_density": found.effective_density,
         "reach": float(found.reach.mean()),
         "functional_reach": float(found.functional_reach.mean()),
-        "one_parent": float((found.parents == 1).mean()),
-        "functional_one_parent": float((functional[functional > 0] == 1).mean()),
+        "one_parent": _share(found.parents == 1),
+        "functional_one_parent": _share(functional[functional > 0] == 1),
         "components": int(found.table.component.max() + 1),
         "anchored": int(found.table.anchored.sum()),
         "structurally_sparse": int(found.table.structurally_sparse.sum()),
@@ -175,6 +178,11 @@ def _wiring(given):
         del agreement["latent_of"]
         numbers |= {f"recovered_{name}": value for name, value in agreement.items()}
     return Found(numbers, {"latents": found.table.reset_index()}, found)
+
+
+def _share(answers):
+    """Share of true ones; None of none."""
+    return float(answers.mean()) if answers.size else None
 
 
 def _decoder_view(given):

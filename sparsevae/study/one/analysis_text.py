@@ -34,6 +34,8 @@ def _factor_jacobian(one):
     lines += [f"  dead: {', '.join(map(str, dead))}"] if dead else []
     scores = one.tables["scores"]
     lines += [f"  {line}" for line in scores.to_string(float_format="%.3f").splitlines()]
+    if not matrix.active.any():
+        return [*lines, "  No latent is active: there is no gain to speak of"]
     gain, low, high = scores.loc["active", ["gain", "null_low", "null_high"]]
     lines.append(
         f"  Axis-alignment gain of active latents {gain:.3f}; random rotations of them "
@@ -68,7 +70,7 @@ def _wiring(one):
     lines = [
         "Wiring: pixels that a latent can reach by open links, and those that answer to it",
         *(f"  {line}" for line in one.tables["latents"].to_string(index=False).splitlines()),
-        f"  {numbers['functional_one_parent']:.1%} of the pixels that answer do so to one latent; "
+        f"  {_of_pixels(numbers['functional_one_parent'])}; "
         f"effective density {numbers['effective_density']:.4f}",
     ]
     if "recovered_f1" in numbers:
@@ -80,13 +82,23 @@ def _wiring(one):
     return lines
 
 
+def _of_pixels(share):
+    if share is None:
+        return "no pixel answers to a latent"
+    return f"{share:.1%} of the pixels that answer do so to one latent"
+
+
 def _decoder_view(one):
     lines = ["Decoder: how latents interfere in images"]
     for name, value in one.numbers.items():
-        shown = "infinite" if value is None else f"{value:.4g}"
+        shown = f"{value:.4g}" if value is not None else _missing(getattr(one.result, name))
         bar = _bar(value) if value is not None and name in _SHARES else ""
         lines.append(f"  {name:24} {shown:>10}  {bar}".rstrip())
     return lines
+
+
+def _missing(value):
+    return "none" if pd.isna(value) else "infinite"
 
 
 _SHARES = ("sparsity", "column_cosine", "overlap", "hessian_ratio")

@@ -13,8 +13,7 @@ from sparsevae import metrics, sparsity
 from sparsevae.models import SparseVAE
 from sparsevae.models.rotation import random_rotation, rotated
 from sparsevae.study.one.loading import load_data
-from sparsevae.study.one.scoring import load_run
-from sparsevae.study.settings import RunSettings
+from sparsevae.study.one.scoring import load_run, settings_of
 
 tfd = tfp.distributions
 
@@ -50,7 +49,7 @@ def rotate_runs(
     for folder in folders:
         vae, record = load_run(folder)
         vae = sparsity.harden(vae, dtype="float32")  # half precision would round the rotation
-        settings = RunSettings(**record["settings"])
+        settings = settings_of(record, folder)
         data = load_data(settings, record["data_source"])
         images = data.images(data.draw(n_images, np.random.default_rng(0))) / np.float32(255)
         known = {"run": Path(folder).name, "gate": settings.gate, "seed": settings.seed}

@@ -11,7 +11,7 @@ from sparsevae import metrics, records
 from sparsevae.metrics.encoding import factors_to_score
 from sparsevae.models.checkpoints import checkpoints
 from sparsevae.study.one import pictures
-from sparsevae.study.one.analyses import analyzed, check_analyses
+from sparsevae.study.one.analyses import analyzed, checked_analyses
 from sparsevae.study.one.analysis_pictures import draw_analyses
 from sparsevae.study.one.live_pictures import LivePictures
 from sparsevae.study.one.loading import load_data
@@ -62,7 +62,7 @@ def run(
         return records.read_record(folder)
     _set_up(settings)
     data = load_data(settings)
-    check_analyses(settings.analyses, data)
+    checked_analyses(settings.analyses, data)
     distribution = training_draws(settings, data)
     vae = build(dataclasses.replace(settings, n_steps=plan.n_steps_planned), data)
     write_plan(folder, plan)

@@ -1,5 +1,6 @@
 """Work on what a run left behind: scores, exports."""
 
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,9 +18,36 @@ def load_run(folder: str | Path) -> tuple[SparseVAE, dict]:
 
     Raises:
         FileNotFoundError: if the run is absent or not complete.
+        ValueError: if record or model are damaged.
     """
-    record = records.read_record(folder)
-    return keras.saving.load_model(Path(folder) / "model.keras"), record
+    record, model = records.read_record(folder), Path(folder) / "model.keras"
+    needed = ("name", "settings", "step", "data_source")
+    if absent := [name for name in needed if name not in record]:
+        raise ValueError(
+            f"{folder}/record.json must be that of a run. Received: one without {absent[0]}"
+        )
+    settings_of(record, folder)
+    if not zipfile.is_zipfile(model):
+        state = "a damaged file" if model.is_file() else "no such file"
+        raise ValueError(
+            f"{model} must be the model that the run saved; started again without "
+            f"record.json, it writes it anew. Received: {state}"
+        )
+    return keras.saving.load_model(model), record
+
+
+def settings_of(record: dict, folder: str | Path) -> RunSettings:
+    """Settings of a run or an exported model, from its record.
+
+    Raises:
+        ValueError: if they are none of today's; the message names the folder.
+    """
+    try:
+        return RunSettings(**record["settings"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The record in {folder} must have settings of a run. Received: {error}"
+        ) from None
 
 
 def score(
@@ -64,7 +92,7 @@ def encoder_and_data(folder: str | Path) -> tuple[Callable, ImageData]:
     else:
         vae, record = load_run(folder)
         encode = vae.codes
-    return encode, load_data(RunSettings(**record["settings"]), record["data_source"])
+    return encode, load_data(settings_of(record, folder), record["data_source"])
 
 
 def export_run(run: str | Path, to: str | Path, **options) -> Path:
