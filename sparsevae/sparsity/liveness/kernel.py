@@ -56,13 +56,13 @@ class Kernel(Rule):
     def varying(self, call: Call, inputs: Sequence[Pattern]) -> list[Pattern]:
         links = self.paths(call)
         channels = self._channels(call, inputs[0], INPUT, links.shape[0])
-        return activated(linear(call), self._back(call, _reached(channels, links), OUTPUT))
+        return activated(linear(call), self._back(call, channels @ links, OUTPUT))
 
     def needed(self, call: Call, outputs: Sequence[Pattern]) -> list[Pattern]:
         links = self.paths(call)
         before = before_activation(linear(call), outputs)
         channels = self._channels(call, before, OUTPUT, links.shape[1])
-        return [self._back(call, _reached(channels, links.T), INPUT)]
+        return [self._back(call, channels @ links.T, INPUT)]
 
     def effective_links(self, call: Call, varying: Pattern, needed: Pattern) -> np.ndarray:
         """Open links from a channel that varies to one that is needed, at one position at least.
@@ -84,7 +84,7 @@ class Kernel(Rule):
             np.broadcast_to(live, (*positions, live.shape[-1])).reshape(-1, live.shape[-1])
             for live in (inputs, outputs)
         )
-        return np.repeat(_reached(inputs.T, outputs), len(links) // n_inputs, axis=0) & links
+        return np.repeat(inputs.T @ outputs, len(links) // n_inputs, axis=0) & links
 
     # Making it narrower
 
@@ -193,10 +193,6 @@ class Kernel(Rule):
     def _positions(self, pattern, axis):
         """A kernel that is a window mixes positions."""
         return over(pattern, set(range(pattern.ndim)) - {axis % pattern.ndim})
-
-
-def _reached(live, links):
-    return live.astype("float32") @ links.astype("float32") > 0
 
 
 def product(sizes: Shape, times: int = 1) -> int | None:
