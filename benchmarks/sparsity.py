@@ -31,6 +31,7 @@ from training import measure, spread
 
 import sparsevae as sv
 
+N_EVALUATED = 400  # batches
 LONG = 10**6  # steps: a control in the midst of its work
 BUSY = {
     "Strength": lambda: sv.sparsity.Strength(100.0, ramp=(0, LONG)),
@@ -166,16 +167,20 @@ def on_jax(arguments):
 
 def dsprites_run(control, seed, n_steps, arguments):
     """A VAE trained on dSprites at 32 pixels, and the loss of its last 100 steps."""
-    data = sv.data.load("dsprites", image_size=32)
     gate = control and control.default_gate()
-    model = sv.models.conv_vae(data.image_shape, gate=gate, control=control, seed=seed)
+    model = sv.models.conv_vae((32, 32, 1), gate=gate, control=control, seed=seed)
     model.compile(keras.optimizers.Adam(1e-3))
-    return trained(model, data.as_tf_dataset(arguments.batch_size, seed=seed), n_steps)
+    return trained(model, dsprites_batches(seed, arguments), n_steps)
+
+
+def dsprites_batches(seed, arguments):
+    """Batches without an end."""
+    data = sv.data.load("dsprites", image_size=32)
+    return data.as_tf_dataset(arguments.batch_size, seed=seed)
 
 
 def digits_run(control, seed, n_steps, arguments):
     """A dense classifier trained on digits, and the loss of its last 100 steps."""
-    x, y = load_digits(return_X_y=True)
     keras.utils.set_random_seed(seed)
     h = inputs = keras.Input((64,))
     for units in (256, 128):
@@ -183,8 +188,14 @@ def digits_run(control, seed, n_steps, arguments):
     model = keras.Model(inputs, keras.layers.Dense(10)(h))
     model = sv.sparsify(model, control=control) if control else model
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return trained(model, digits_batches(seed, arguments), n_steps)
+
+
+def digits_batches(seed, arguments):
+    """Batches without an end."""
+    x, y = load_digits(return_X_y=True)
     batches = tf.data.Dataset.from_tensor_slices((x / 16, y)).shuffle(len(x), seed=seed)
-    return trained(model, batches.batch(arguments.batch_size).repeat(), n_steps)
+    return batches.batch(arguments.batch_size).repeat()
 
 
 def trained(model, batches, n_steps):
@@ -214,15 +225,18 @@ def bounds(arguments):
     """A row for each data set, bound and seed; bounds are shares of a dense run's loss and more."""
     rows = []
     n_steps = arguments.n_bound_steps
-    for data, run in (("dsprites", dsprites_run), ("digits", digits_run)):
+    runs = ("dsprites", dsprites_run, dsprites_batches), ("digits", digits_run, digits_batches)
+    for data, run, batches_of in runs:
         for seed in range(arguments.n_seeds):
             _, dense = run(None, seed, n_steps, arguments)
             for more in arguments.losses_more:
                 bound = dense + (more * dense if data == "dsprites" else more)
                 control = sv.sparsity.Distortion.over(bound, n_steps)
                 model, _ = run(control, seed, n_steps, arguments)
-                loss = float(model.control.loss.value)  # of about 100 steps, without the price
-                row = {"data": data, "seed": seed, "dense": dense, "bound": bound, "loss": loss}
+                row = {"data": data, "seed": seed, "dense": dense, "bound": bound}
+                row["loss"] = float(model.control.loss.value)  # smoothed, without the price
+                batches = batches_of(seed, arguments).take(N_EVALUATED)
+                row["used"] = model.evaluate(batches, verbose=0, return_dict=True)["loss"]
                 rows.append({**row, "density": model.gate_logs()["density"]})
             keras.backend.clear_session()
     return rows
@@ -269,7 +283,7 @@ def report(times, beside, rows, bounded):
             print(f", median {statistics.median(errors):.5f}")
     for row in bounded:
         print("{data:9} seed {seed}: dense {dense:.4f}, bound {bound:.4f}, ".format(**row), end="")
-        print("loss {loss:.4f} at density {density:.4f}".format(**row))
+        print("loss {loss:.4f}, as used {used:.4f}, density {density:.4f}".format(**row))
 
 
 if __name__ == "__main__":

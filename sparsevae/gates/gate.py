@@ -212,15 +212,16 @@ class Gate(keras.layers.Layer, abc.ABC):
         """The gate's parameter, float32 like the mask: links of a lower one would close first."""
         return ops.multiply(self._trainable_variables[0], self.learning_rate_multiplier)
 
-    def parameter_for(self, keep: Any) -> Any:
+    def parameter_for(self, keep: Any, score: Any = None) -> Any:
         """What to assign to the trainable weight so that `support` becomes `keep`.
 
         Links that are on the right side already stay where they are, others come just across.
 
         Args:
             keep: Like the mask, 1 for the links to be open and 0 for the others.
+            score: Parameters to go by, like the mask; None for the present ones.
         """
-        score, margin = self.score(), 1e-3
+        score, margin = self.score() if score is None else score, 1e-3
         is_open = ops.maximum(score, self.closing_point + margin)
         closed = ops.minimum(score, self.closing_point - margin)
         return ops.where(ops.greater(keep, 0.5), is_open, closed) / self.learning_rate_multiplier

@@ -30,9 +30,14 @@ class Phased(Control):
         self.ramp, self.freeze = check_ramp(ramp), check_freeze(freeze, ramp)
 
     @property
-    def last_step(self) -> int:
+    def learning_ends(self) -> int:
         """The step at which gates are frozen, or at which the ramp ends if they never are."""
         return self.ramp[1] if self.freeze is None else self.freeze
+
+    @property
+    def last_step(self) -> int:
+        """The step at which gates have learned; controls that act after it override this."""
+        return self.learning_ends
 
     def learning(self, step: Any) -> Any:
         """1.0 where gates learn at `step`, else 0.0."""
@@ -43,7 +48,7 @@ class Phased(Control):
 
     def progress(self, step: Any) -> Any:
         """Share of the learning phase that is over at `step`, in [0, 1]."""
-        return self.rise(step, self.last_step)
+        return self.rise(step, self.learning_ends)
 
     def rise(self, step: Any, last: int | None = None) -> Any:
         """From 0 before the ramp to 1 at its last step, or at `last`."""
@@ -73,6 +78,16 @@ def check_freeze(freeze: Any, ramp: tuple[int, int]) -> int | None:
             f"Received: freeze={freeze!r}, ramp={ramp!r}"
         )
     return freeze
+
+
+def check_land(land: Any, freeze: int | None) -> int | None:
+    """Refuses a step that is not after the freeze."""
+    if land is not None and not (freeze is not None and _is_step(land) and land > freeze):
+        raise ValueError(
+            "`land` must be None or a step after `freeze`, which goes before it. "
+            f"Received: land={land!r}, freeze={freeze!r}"
+        )
+    return land
 
 
 def steps_at(n_steps: int, **fractions: float) -> list[int]:

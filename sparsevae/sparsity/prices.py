@@ -23,6 +23,11 @@ def mean_cost(layers: Sequence[GatedLayer], weighting: str) -> Any:
     return weighted_mean(priced, weighting, lambda layer: layer.mean_cost())
 
 
+def n_gates(layers: Sequence[GatedLayer]) -> int:
+    """Number of all gates that can learn."""
+    return sum(math.prod(layer.gate.mask_shape) for layer in learnable(layers))
+
+
 def mean_over(layers: Sequence[GatedLayer], of: Callable[[GatedLayer], Any]) -> Any:
     """Mean over all gates that can learn of `of(layer)`, means of layers; 0 if there are none."""
     layers = learnable(layers)

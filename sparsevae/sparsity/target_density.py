@@ -9,11 +9,12 @@ from keras import ops
 
 from sparsevae.checks import check_choice, is_number
 from sparsevae.layers import GatedLayer
+from sparsevae.sparsity.cutting import cut_when
 from sparsevae.sparsity.phases import Phased, steps_at
-from sparsevae.sparsity.prices import learnable, mean_over, open_share
+from sparsevae.sparsity.prices import learnable, mean_over, n_gates, open_share
 from sparsevae.sparsity.selection import check_density, largest, largest_over, shares
 from sparsevae.sparsity.smoothed_loss import SmoothedLoss
-from sparsevae.training import GroupedOptimizer, assign_when
+from sparsevae.training import GroupedOptimizer
 
 SCOPES = ("model", "layer")
 
@@ -134,7 +135,7 @@ class TargetDensity(Phased):
     def _rate(self):
         if self.dual_rate is not None:
             return self.dual_rate
-        n = self.last_step - self.ramp[0]
+        n = self.learning_ends - self.ramp[0]
         scale = 400 / (max(n, 1) * max(1 - self.density, 1e-3))
         return scale * ops.maximum(ops.abs(ops.convert_to_tensor(self.loss_when_open)), 1.0)
 
@@ -151,27 +152,23 @@ class TargetDensity(Phased):
             return
         step = ops.convert_to_tensor(self.n_steps)
         now = ops.logical_and(ops.equal(step, self.freeze), ops.greater(updated, 0.5))
-        parameters = [layer.gate.trainable_variables[0] for layer in layers]
-        kept = [optimizer.average_of(parameter) for parameter in parameters]
-        averages = [average for average in kept if average is not None]  # they would undo the cut
         notes = [self.loss_before_cut, self.density_before_cut, self.loss.variables[1]]
 
-        def values():
+        def cut():
             before = self.loss.value, mean_over(layers, open_share)
-            cut = self._cut_parameters(layers)
-            again = [value for value, k in zip(cut, kept, strict=True) if k is not None]
-            return [*cut, *again, *before, ops.zeros((), "float32")]  # the mean begins anew
+            return self._cut_parameters(layers), [*before, ops.zeros((), "float32")]  # mean anew
 
-        assign_when(now, [*parameters, *averages, *notes], values)
+        cut_when(now, layers, optimizer, cut, notes)
 
     def _cut_parameters(self, layers):
         scores = [layer.gate.score() for layer in layers]
-        sizes = [math.prod(layer.gate.mask_shape) for layer in layers]
         if self.scope == "layer":
+            sizes = [math.prod(layer.gate.mask_shape) for layer in layers]
             counts = shares(sizes, self.density)
             kept = [largest(score, n) for score, n in zip(scores, counts, strict=True)]
         else:
-            kept, _ = largest_over(scores, max(1, math.floor(self.density * sum(sizes) + 0.5)))
+            n = max(1, math.floor(self.density * n_gates(layers) + 0.5))
+            kept, _ = largest_over(scores, n)
         return [layer.gate.parameter_for(keep) for layer, keep in zip(layers, kept, strict=True)]
 
     def logs(self, step: Any) -> dict[str, Any]:

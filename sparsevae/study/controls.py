@@ -33,7 +33,7 @@ class Kind:
 KINDS = {
     "strength": Kind("strength", _PHASED, others=("weighting",)),
     "target_density": Kind("target_density", {**_PHASED, "scope": "model"}, ("model", "layer")),
-    "distortion": Kind("bound", {**_PHASED, "freeze_at": 1.0}),
+    "distortion": Kind("bound", _PHASED),
     "magnitude": Kind(
         "target_density",
         {"open_until": 0.1, "full_at": 0.7, "scope": "layer"},

@@ -16,7 +16,7 @@ Y = (X @ _RNG.normal(size=(N_INPUTS, N_OUTPUTS)) + 1).astype("float32")
 CONTROLS = {  # by name: from the steps of a run
     "strength": lambda n: sparsity.Strength.over(2.0, n),
     "target_density": lambda n: sparsity.TargetDensity.over(0.5, n),
-    "distortion": lambda n: sparsity.Distortion.over(3.0, n, freeze_at=0.85),
+    "distortion": lambda n: sparsity.Distortion.over(3.0, n),
     "magnitude": lambda n: sparsity.MagnitudePruning.over(0.5, n),
     "top_k": lambda n: sparsity.TopK.over(0.5, n),
     "rigl": lambda n: sparsity.RigL.over(0.5, n),

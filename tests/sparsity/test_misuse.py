@@ -331,6 +331,12 @@ MISUSES = {
     "end before begin": (lambda: TopK(0.1, 10, 5), ValueError, "`end` must be an integer"),
     "drop fraction": (lambda: RigL(0.1, drop_fraction=1), ValueError, "`drop_fraction` must"),
     "bound": (lambda: sparsity.Distortion(0), ValueError, "`bound` must be a finite float"),
+    "land before freeze": (
+        lambda: sparsity.Distortion(1.0, (0, 2), 4, 4),
+        ValueError,
+        "`land` must be None or a step after `freeze`",
+    ),
+    "land without freeze": (lambda: sparsity.Distortion(1.0, land=9), ValueError, "`land` must"),
     "dual rate": (lambda: TargetDensity(0.1, dual_rate=0), ValueError, "`dual_rate` must"),
 }
 
