@@ -21,7 +21,7 @@ SHOWN = {
 def method(row: pd.Series) -> str:
     """What closed the links of a run."""
     if row.gate == "none":
-        return "dense"
+        return "dense" if row.objective == "beta_vae" else row.objective.replace("_", " ")
     if row.gate == "l1_weights":
         return "L1 on weights"
     return row.gate.replace("_", " ") if row.gate != "pruned" else row.control.replace("_", " ")

@@ -11,7 +11,7 @@ from sparsevae import plots
 from sparsevae.analysis import resampling
 from sparsevae.plots.style import CYCLE, FAINT, INK
 
-SHOWN_OVER_DENSITY = ("score_mig", "analysis_factor_jacobian_gain_active")
+SHOWN_OVER_DENSITY = ("score_mig_active", "analysis_factor_jacobian_gain_active")
 SHOWN_OVER_DEPTH = ("binary", "hard concrete", "random mask")
 
 

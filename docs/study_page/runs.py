@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 SCORES = {
-    "score_mig": "MIG",
-    "score_dci_fast_disentanglement": "DCI-D",
-    "score_factor_vae": "FactorVAE",
-    "score_infomec_m": "InfoM",
-    "score_mig_sup": "MIG-sup",
-    "score_modularity": "modularity",
+    "score_mig_active": "MIG",
+    "score_dci_fast_disentanglement_active": "DCI-D",
+    "score_factor_vae_active": "FactorVAE",
+    "score_infomec_m_active": "InfoM",
+    "score_mig_sup_active": "MIG-sup",
+    "score_modularity_active": "modularity",
     "analysis_factor_jacobian_gain_active": "gain",
     "rotation": "rotation",
 }

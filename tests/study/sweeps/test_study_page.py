@@ -41,10 +41,10 @@ def made(cell, rng, levels):
     row = {"run": cell.name, **records.flat_record(record, cell.name)}
     scores = ["mig", "dci_fast_disentanglement", "factor_vae", "infomec_m", "mig_sup", "modularity"]
     level = levels[cell.seed]
-    row |= {f"score_{name}": level + rng.normal(0, 0.01) for name in scores}
+    row |= {f"score_{name}_active": level + rng.normal(0, 0.01) for name in scores}
     row |= {GAIN: level + rng.normal(0, 0.01)}
     if cell.gate == "binary":
-        row["score_mig"] += PLANTED
+        row["score_mig_active"] += PLANTED
     for name in ("encoder_conv_1", "encoder_z_mean", "encoder_z_log_var", "decoder_dense_1"):
         columns = ("probe", "best", "rotation", "rotation_null")
         row |= {f"analysis_layer_profile_{c}_{name}": 0.5 + rng.normal(0, 0.01) for c in columns}
