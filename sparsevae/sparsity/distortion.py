@@ -18,7 +18,7 @@ from sparsevae.training import GroupedOptimizer
 
 _TOLERANCE = 0.01  # of the bound: the price falls to 0 over the last of it
 _N_FOLDS = 5.0  # the target can fall by so many factors of e over the ramp
-_N_FOLDS_LANDING = 2.0  # and fall or rise by so many in the landing
+_N_FOLDS_LANDING = 2.0  # over the landing, were it not slower at its end
 _FOLLOWED = 1.02  # the target falls only while the density is at most so many times as large
 _ERRORS = (-0.02, 0.1)  # of the density, relative to its target, by which the multiplier moves
 _HIGHEST = 1e6  # multiplier in bounds: gates that cannot close shall not drive it to infinity
@@ -37,7 +37,7 @@ class Distortion(Phased):
 
     *Landing*, from `freeze` to `land`: gates are fixed at the test rule, so that the loss is that
     of the model as it is used, and the target alone says how many are open, those of the highest
-    parameters. It moves by the room, ever slower, by at most a factor of e^2 in all.
+    parameters. It moves by the room, at most by a factor of e^2, and ever slower in the last tenth.
 
     The loss is smoothed over a tenth of the ramp, a twentieth of the landing and 100 steps, the
     shortest of these. It ends at the bound as well as it is known, and to what one link is worth.
@@ -178,10 +178,10 @@ class Distortion(Phased):
         cut_when(now, able, optimizer, cut, [self.target, n_losses, *kept])
 
     def _landing_target(self, step):
-        """The target after a step of the landing."""
+        """The target after a step of the landing, the last tenth of which is ever slower."""
         n = self.land - self.freeze
-        left = ops.cast(self.land - step, "float32") / n
-        rate = 2 * _N_FOLDS_LANDING / n * left  # sums to the folds
+        slower = ops.minimum(10.0 * ops.cast(self.land - step, "float32") / n, 1.0)
+        rate = _N_FOLDS_LANDING / n * slower
         return ops.convert_to_tensor(self.target) * ops.exp(-rate * self._room())
 
     def _moved_target(self):

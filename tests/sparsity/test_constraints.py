@@ -170,12 +170,12 @@ def test_target_and_multiplier_of_distortion_move_by_their_recursion(freeze):
 
 def test_distortion_lands_by_its_recursion():
     """As many gates as there is room for, in the order they had when they were frozen."""
-    bound, freeze, land = 2.0, 3, 19
+    bound, freeze, land = 2.0, 3, 23
     control = Distortion(bound, (1, 2), freeze, land)
     layers = by_hand(control)
     control.loss.n_steps = 2.0  # a longer mean than belongs to so short a run
     rng = np.random.default_rng(1)
-    losses = [*[4.0] * 7, *[1.0] * 8, *[4.0] * 7]
+    losses = [*[4.0] * 9, *[1.0] * 9, *[4.0] * 8]
     target, mean, n_losses, counts = None, 0.0, 0, []
     for step, loss in enumerate(losses):
         control.begin_step(layers)
@@ -194,8 +194,9 @@ def test_distortion_lands_by_its_recursion():
             target, n_losses = np.mean(order > closing), 0
         elif freeze <= step < land - 1:
             room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
-            left = (land - step - 1) / (land - freeze)
-            target = np.clip(target * np.exp(-4 / (land - freeze) * left * room), 1 / 50, 1)
+            slower = min(10 * (land - step - 1) / (land - freeze), 1)
+            moved = np.exp(-2 / (land - freeze) * slower * room)
+            target = np.clip(target * moved, 1 / 50, 1)
         if step < freeze - 1:
             continue
         assert float(control.target) == pytest.approx(target, rel=1e-4)
