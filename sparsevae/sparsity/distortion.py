@@ -37,7 +37,7 @@ class Distortion(Phased):
 
     *Landing*, from `freeze` to `land`: gates are fixed at the test rule, so that the loss is that
     of the model as it is used, and the target alone says how many are open, those of the highest
-    parameters. It moves by the room, at most by a factor of e^2, and ever slower in the last tenth.
+    parameters. It moves by the room, at most by a factor of e^2, and ever slower in the last third.
 
     The loss is smoothed over a tenth of the ramp, a twentieth of the landing and 100 steps, the
     shortest of these. It ends at the bound as well as it is known, and to what one link is worth.
@@ -178,9 +178,9 @@ class Distortion(Phased):
         cut_when(now, able, optimizer, cut, [self.target, n_losses, *kept])
 
     def _landing_target(self, step):
-        """The target after a step of the landing, the last tenth of which is ever slower."""
+        """The target after a step of the landing, the last third of which is ever slower."""
         n = self.land - self.freeze
-        slower = ops.minimum(10.0 * ops.cast(self.land - step, "float32") / n, 1.0)
+        slower = ops.minimum(3.0 * ops.cast(self.land - step, "float32") / n, 1.0)
         rate = _N_FOLDS_LANDING / n * slower
         return ops.convert_to_tensor(self.target) * ops.exp(-rate * self._room())
 

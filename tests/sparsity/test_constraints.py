@@ -194,7 +194,7 @@ def test_distortion_lands_by_its_recursion():
             target, n_losses = np.mean(order > closing), 0
         elif freeze <= step < land - 1:
             room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
-            slower = min(10 * (land - step - 1) / (land - freeze), 1)
+            slower = min(3 * (land - step - 1) / (land - freeze), 1)
             moved = np.exp(-2 / (land - freeze) * slower * room)
             target = np.clip(target * moved, 1 / 50, 1)
         if step < freeze - 1:
