@@ -40,7 +40,7 @@ class Distortion(Phased):
     parameters. It moves by the room, at most by a factor of e^2, and ever slower in the last third.
 
     The loss is smoothed over a tenth of the ramp, a twentieth of the landing and 100 steps, the
-    shortest of these. It ends at the bound as well as it is known, and to what one link is worth.
+    shortest of these. It ends near the bound: as it is known, and to what one link is worth.
     After the landing masks stay and the weights go on, so that the loss falls under the bound.
     The default gate is `gates.Binary("threshold")`, whose training and test masks are the same. A
     bound that the dense model does not reach leaves all links open.
