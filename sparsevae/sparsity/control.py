@@ -46,11 +46,17 @@ class Control(Part, abc.ABC):
         self.n_steps = self.add_state("n_steps", dtype="int32")
         self.begun = self.add_state("begun")
 
-    def add_state(self, name: str, initial: float = 0.0, dtype: str = "float32") -> Any:
-        """A scalar variable that is not trained, the same on all replicas."""
+    def add_state(
+        self,
+        name: str,
+        initial: float = 0.0,
+        dtype: str = "float32",
+        shape: tuple[int, ...] = (),
+    ) -> Any:
+        """A variable that is not trained, the same on all replicas; a scalar, without a shape."""
         return self.add_weight(
             name=name,
-            shape=(),
+            shape=shape,
             dtype=dtype,
             initializer=lambda shape, dtype=None: ops.full(shape, initial, dtype),
             trainable=False,

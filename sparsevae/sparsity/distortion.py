@@ -106,17 +106,8 @@ class Distortion(Phased):
         self.density = self.add_state("density", 1.0)
         self.target = self.add_state("target", 1.0)
         self.multiplier = self.add_state("multiplier")
-        self.scores = [] if self.land is None else [self._add_scores(s) for s in input_shape]
-
-    def _add_scores(self, shape):
-        """The parameters of a layer's gates as they were frozen."""
-        return self.add_weight(
-            name="scores",
-            shape=shape,
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        shapes = [] if self.land is None else input_shape
+        self.scores = [self.add_state("scores", shape=shape) for shape in shapes]  # as frozen
 
     def _room(self):
         """What the loss leaves of the tolerance, in [-1, 1]; negative above the bound."""
@@ -209,10 +200,9 @@ def _most_open(layers, scores, count):
     """
     above = [score - layer.gate.closing_point for layer, score in zip(layers, scores, strict=True)]
     masks, _ = largest_over(above, count)
-    had_closed = [ops.less_equal(a, 0.0) for a in above]
     n_open = sum(ops.sum(ops.cast(ops.greater(a, 0.0), "float32")) for a in above)
     mean = sum(ops.sum(ops.maximum(a, 0.0)) for a in above) / ops.maximum(n_open, 1.0)
     return [
-        layer.gate.parameter_for(mask, ops.where(closed, layer.gate.closing_point + mean, score))
-        for layer, mask, closed, score in zip(layers, masks, had_closed, scores, strict=True)
+        layer.gate.parameter_for(mask, layer.gate.closing_point + ops.where(a > 0.0, a, mean))
+        for layer, mask, a in zip(layers, masks, above, strict=True)
     ]

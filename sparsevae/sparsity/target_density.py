@@ -90,9 +90,8 @@ class TargetDensity(Phased):
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         n = len(input_shape) if self.scope == "layer" else 1
-        state = {"shape": (n,), "trainable": False, "aggregation": "only_first_replica"}
-        self.multipliers = self.add_weight(name="multipliers", initializer="zeros", **state)
-        self.densities = self.add_weight(name="densities", initializer="ones", **state)
+        self.multipliers = self.add_state("multipliers", shape=(n,))
+        self.densities = self.add_state("densities", 1.0, shape=(n,))
         self.loss = SmoothedLoss(self)
         self.loss_when_open = self.add_state("loss_when_open")
         self.loss_before_cut = self.add_state("loss_before_cut")

@@ -51,13 +51,7 @@ class TopK(Pruning):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        self.thresholds = self.add_weight(
-            name="thresholds",
-            shape=(len(input_shape),),
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.thresholds = self.add_state("thresholds", shape=(len(input_shape),))
 
     @property
     def remembered(self) -> list[keras.Variable]:
