@@ -68,10 +68,17 @@ def test_analyses_of_a_run_are_in_its_record_and_in_tables(parent):
     assert 0 <= table.loc["one", "analysis_wiring_functional_reach"] <= 1
 
 
-def test_only_what_is_asked_for(parent):
+def test_only_what_is_asked_for_is_made_and_the_rest_is_kept(parent):
+    path = parent / "one" / analyses.FILE_NAME
+    path.write_text('{"run": "one", ')  # cut off
     assert list(analyses.analyze(parent / "one", ["wiring"])) == ["wiring"]
-    content = json.loads((parent / "one" / analyses.FILE_NAME).read_text())
-    assert list(content["analyses"]) == ["wiring"]
+    wiring = json.loads(path.read_text())["analyses"]
+    assert list(wiring) == ["wiring"]
+    analyses.analyze(parent / "one", ["decoder_view"])
+    both = json.loads(path.read_text())["analyses"]
+    assert list(both) == ["wiring", "decoder_view"] and both["wiring"] == wiring["wiring"]
+    analyses.analyze(parent / "one", ["decoder_view"], seed=1)
+    assert list(json.loads(path.read_text())["analyses"]) == ["decoder_view"]
 
 
 def test_seeds_repeat(parent):

@@ -80,6 +80,8 @@ def analyzed(
 def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) -> dict[str, Found]:
     """Analyses of a complete run; writes `analysis.json` and pictures into its folder.
 
+    Others that the file holds stay in it, if they are of the same step and seed.
+
     Args:
         folder: `runs/NAME`.
         names: Among `factor_jacobian`, `layer_profile`, `wiring` and `decoder_view`, or "all" that
@@ -101,9 +103,22 @@ def analyze(folder: str | Path, names: Sequence[str] = ("all",), seed: int = 0) 
         for name, one in found.items()
     }
     about = {"run": record["name"], "step": record["step"], "seed": seed}
-    records.write_json(Path(folder) / FILE_NAME, {**about, "analyses": content})
+    path = Path(folder) / FILE_NAME
+    content = {**_written(path, about), **content}
+    records.write_json(path, {**about, "analyses": content})
     draw_analyses(found, Path(folder))
     return found
+
+
+def _written(path: Path, about: dict) -> dict:
+    """Analyses in the file that are about the same."""
+    try:
+        written = records.read_json(path)
+    except (FileNotFoundError, ValueError):  # damaged: it is written anew
+        return {}
+    is_same = isinstance(written, dict) and about.items() <= written.items()
+    found = written.get("analyses") if is_same else None
+    return found if isinstance(found, dict) else {}
 
 
 def _bears(name: str, data: ImageData) -> bool:
