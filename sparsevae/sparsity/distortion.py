@@ -1,5 +1,6 @@
 """Control of sparsity by the loss that may be given up for it."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,8 @@ from sparsevae.training import GroupedOptimizer
 
 _TOLERANCE = 0.01  # of the bound: the price falls to 0 over the last of it
 _N_FOLDS = 5.0  # the target can fall by so many factors of e over the ramp
-_N_FOLDS_LANDING = 2.0  # over the landing, were it not slower at its end
+_N_FOLDS_LANDING = 2.0  # over the landing, at full pace
+_N_FOLDS_PACE = 8.0  # the pace can grow by so many factors of e over the landing
 _FOLLOWED = 1.02  # the target falls only while the density is at most so many times as large
 _ERRORS = (-0.02, 0.1)  # of the density, relative to its target, by which the multiplier moves
 _HIGHEST = 1e6  # multiplier in bounds: gates that cannot close shall not drive it to infinity
@@ -37,7 +39,9 @@ class Distortion(Phased):
 
     *Landing*, from `freeze` to `land`: gates are fixed at the test rule, so that the loss is that
     of the model as it is used, and the target alone says how many are open, those of the highest
-    parameters. It moves by the room, at most by a factor of e^2, and ever slower in the last third.
+    parameters. It moves by the room, at most by a factor of e^2. Its pace halves whenever the loss
+    has gone from one side of the bound to the other, and grows back as long as it has not: how
+    much a link is worth differs by orders of magnitude between models.
 
     The loss is smoothed over a tenth of the ramp, a twentieth of the landing and 100 steps, the
     shortest of these. It ends near the bound: as it is known, and to what one link is worth.
@@ -106,6 +110,7 @@ class Distortion(Phased):
         self.density = self.add_state("density", 1.0)
         self.target = self.add_state("target", 1.0)
         self.multiplier = self.add_state("multiplier")
+        self.pace = self.add_state("pace", 1.0)  # of the landing; its sign: the side of the bound
         shapes = [] if self.land is None else input_shape
         self.scores = [self.add_state("scores", shape=shape) for shape in shapes]  # as frozen
 
@@ -157,23 +162,28 @@ class Distortion(Phased):
         n_losses = self.loss.variables[1]
 
         def cut():
-            target = ops.where(first, mean_over(layers, open_share), self._landing_target(step))
+            moved, pace = self._landing()
+            target = ops.where(first, mean_over(layers, open_share), moved)
             target = ops.clip(target, 1 / n, 1.0)
             scores = [
                 ops.where(first, layer.gate.score(), ops.convert_to_tensor(score))
                 for layer, score in zip(able, kept, strict=True)
             ]
             new = _most_open(able, scores, ops.cast(ops.round(target * n), "int32"))
-            return new, [target, ops.where(first, 0.0, ops.convert_to_tensor(n_losses)), *scores]
+            since = ops.where(first, 0.0, ops.convert_to_tensor(n_losses))  # the mean begins anew
+            return new, [target, ops.where(first, 1.0, pace), since, *scores]
 
-        cut_when(now, able, optimizer, cut, [self.target, n_losses, *kept])
+        cut_when(now, able, optimizer, cut, [self.target, self.pace, n_losses, *kept])
 
-    def _landing_target(self, step):
-        """The target after a step of the landing, the last third of which is ever slower."""
-        n = self.land - self.freeze
-        slower = ops.minimum(3.0 * ops.cast(self.land - step, "float32") / n, 1.0)
-        rate = _N_FOLDS_LANDING / n * slower
-        return ops.convert_to_tensor(self.target) * ops.exp(-rate * self._room())
+    def _landing(self):
+        """Target and pace after a step of the landing."""
+        n, room, pace = self.land - self.freeze, self._room(), ops.convert_to_tensor(self.pace)
+        # noise about the bound itself is no crossing
+        side = ops.where(ops.abs(room) > 0.5, ops.sign(room), ops.sign(pace))
+        grown = ops.minimum(ops.abs(pace) * math.exp(_N_FOLDS_PACE / n), 1.0)
+        size = ops.where(side * pace < 0, ops.abs(pace) / 2, grown)
+        fall = ops.exp(-_N_FOLDS_LANDING / n * size * room)
+        return ops.convert_to_tensor(self.target) * fall, side * size
 
     def _moved_target(self):
         """The target after a step."""

@@ -176,7 +176,7 @@ def test_distortion_lands_by_its_recursion():
     control.loss.n_steps = 2.0  # a longer mean than belongs to so short a run
     rng = np.random.default_rng(1)
     losses = [*[4.0] * 9, *[1.0] * 9, *[4.0] * 8]
-    target, mean, n_losses, counts = None, 0.0, 0, []
+    target, pace, below, mean, n_losses, counts, paces = None, 1.0, True, 0.0, 0, [], []
     for step, loss in enumerate(losses):
         control.begin_step(layers)
         if step == freeze - 1:
@@ -194,9 +194,11 @@ def test_distortion_lands_by_its_recursion():
             target, n_losses = np.mean(order > closing), 0
         elif freeze <= step < land - 1:
             room = np.clip((bound - mean) / (0.01 * bound), -1, 1)
-            slower = min(3 * (land - step - 1) / (land - freeze), 1)
-            moved = np.exp(-2 / (land - freeze) * slower * room)
-            target = np.clip(target * moved, 1 / 50, 1)
+            crossed = abs(room) > 0.5 and (room > 0) != below
+            below = below != crossed
+            pace = pace / 2 if crossed else min(pace * np.exp(8 / (land - freeze)), 1)
+            target = np.clip(target * np.exp(-2 / (land - freeze) * pace * room), 1 / 50, 1)
+            paces.append(pace)
         if step < freeze - 1:
             continue
         assert float(control.target) == pytest.approx(target, rel=1e-4)
@@ -212,6 +214,7 @@ def test_distortion_lands_by_its_recursion():
             np.testing.assert_allclose(np.array(layer.gate.score())[opened], mean_open, rtol=1e-4)
         counts.append(count)
     assert min(counts) < counts[0] < max(counts)  # it closed some, and opened others
+    assert paces.count(0.5) == 3 and paces.count(1) > 3  # the loss crossed the bound three times
     assert counts[-4:] == [counts[-1]] * 4
 
 
