@@ -44,8 +44,12 @@ def row(folder: Path) -> dict:
     rotation = found["layer_profile"]["rotation"]
     about = {"data": settings.data, "seed": settings.seed, "beta": settings.beta}
     return {
-        **{**about, "method": method(settings)},
-        **{"elbo": record["elbo"], "mig": record["scores"]["mig_active"]},
+        **about,
+        **{
+            "method": method(settings),
+            "elbo": record["elbo"],
+            "mig": record["scores"]["mig_active"],
+        },
         **{"gain": found["factor_jacobian"]["gain_active"]},
         **{layer: rotation[layer] for layer in LAYERS},
         **recovered(folder, settings.data, found.get("wiring", {})),
@@ -62,7 +66,7 @@ def recovered(folder: Path, data: str, found: dict) -> dict:
     vae, _ = load_run(folder)
     images = sv.data.load(data)
     reach = sv.analysis.wiring(vae, vae.codes(images.images(range(2)))).reach
-    reached = sv.analysis.recovery(reach, images.pixel_graph.reshape(len(images.pixel_graph), -1))
+    reached = sv.analysis.recovery(reach, images.pixel_graph)
     return {**by_derivatives, "reach_f1": reached.f1}
 
 
